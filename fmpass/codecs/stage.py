@@ -1,0 +1,96 @@
+"""The contract of a stage: a transform (array → integer array) or a coder (integer words → bytes).
+
+A stage is a frozen dataclass. Its fields are its parameters: the chain text, the JSON, the flag and the node attribute
+are printed from them. `reference.py` beside it is plain numpy and the truth; `kernel.hpp` must equal it byte for byte.
+"""
+
+from __future__ import annotations
+
+import abc
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from fmpass.dtypes import DType
+
+Words = np.ndarray
+"""1-D array of int or uint words of 8, 16, 32 or 64 bits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """|x − x'| ≤ absolute + relative·|x| for every finite x in the declared range; (0, 0) means bit-identical."""
+
+    absolute: float | NDArray[np.float64]
+    relative: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Hardware:
+    """What a stage costs as a circuit. None where no published or synthesised figure is known."""
+
+    words_per_cycle: float
+    startup_cycles: int
+    encoder_kge: float | None
+    decoder_kge: float | None
+    line_buffer: str
+    source: str
+
+
+class Stage(abc.ABC):
+    """Common to transforms and coders. `format_id` is written into digests and never reused."""
+
+    name: ClassVar[str]
+    format_id: ClassVar[int]
+
+
+class Transform(Stage):
+    """Array in, integer array out. Whole tensors; `side` is what the decoder needs beside the integers."""
+
+    @abc.abstractmethod
+    def rejects(self, dtype: DType) -> str | None:
+        """Why this transform cannot take `dtype`, or None if it can."""
+
+    @abc.abstractmethod
+    def lossless(self, dtype: DType) -> bool:
+        """True when forward then inverse is bit-identical for every array of `dtype`."""
+
+    @abc.abstractmethod
+    def output_dtype(self, dtype: DType) -> DType:
+        """Element type of the integers that `forward` gives for an input of `dtype`."""
+
+    @abc.abstractmethod
+    def side_nbytes(self, dtype: DType, shape: tuple[int, ...]) -> int:
+        """Bytes of side data for a tensor of this type and shape: fixed by them alone."""
+
+    @abc.abstractmethod
+    def forward(self, array: NDArray[np.generic]) -> tuple[NDArray[np.generic], bytes]:
+        """(integers of the same shape, side data)."""
+
+    @abc.abstractmethod
+    def inverse(self, integers: NDArray[np.generic], side: bytes, dtype: DType) -> NDArray[np.generic]:
+        """The array that the decoder restores. Raises PayloadError for side data that cannot be."""
+
+    @abc.abstractmethod
+    def bound(self, side: bytes, dtype: DType, shape: tuple[int, ...]) -> Bound:
+        """The error that is promised for a tensor whose side data is `side`."""
+
+
+class Coder(Stage):
+    """Words in, bytes out, one block at a time; every block decodes without its neighbours. Lossless."""
+
+    @abc.abstractmethod
+    def worst_case_nbytes(self, count: int, word_bits: int) -> int:
+        """No block of `count` words ever needs more bytes than this (before the raw escape)."""
+
+    @abc.abstractmethod
+    def encode(self, words: Words) -> bytes:
+        """The bytes of one block. `words.dtype` says width and sign."""
+
+    @abc.abstractmethod
+    def decode(self, data: bytes, count: int, dtype: np.dtype[np.generic]) -> Words:
+        """`count` words of `dtype`. Raises PayloadError unless `data` is exactly one block."""

@@ -1,0 +1,5 @@
+"""A plan: one decision for every edge of a model, kept or left alone, each with its reason. Pure values, JSON in and out."""
+
+from fmpass.plan.plan import Decision, Plan
+
+__all__ = ["Decision", "Plan"]
