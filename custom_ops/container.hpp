@@ -1,0 +1,69 @@
+// The payload container of docs/format.md: one tensor in, one self-describing run of bytes out.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string_view>
+
+#include "chain.hpp"
+#include "failure.hpp"
+#include "runner.hpp"
+
+namespace fm {
+
+// Header fields of a payload. `chain_text` points into the payload and is empty unless
+// `self_contained`.
+struct PayloadInfo {
+  int dtype = 0;  // TensorProto.DataType
+  int rank = 0;
+  int64_t dims[FM_MAX_RANK] = {};
+  uint64_t elements = 0;
+  uint64_t words = 0;  // of the tensor itself; transforms may change their number and width
+  size_t tensor_nbytes = 0;
+  size_t header_nbytes = 0;  // everything before the first block
+  uint32_t block_words = 0;
+  uint32_t blocks = 0;
+  uint32_t raw_blocks = 0;
+  uint32_t side_nbytes = 0;
+  uint32_t chain_digest = 0;
+  bool self_contained = false;
+  std::string_view chain_text;
+  const uint8_t* side = nullptr;
+  const uint8_t* directory = nullptr;
+};
+
+// Two phases, because the size must be known before the output is allocated:
+// run() codes (or, where the coder can tell a block's size cheaply, only measures), nbytes() is
+// then exact, and write() lays the payload down. `data` must stay valid and unchanged until
+// write() has returned. An Encoder may be used again; it is not shared between threads.
+class Encoder {
+ public:
+  Encoder();
+  ~Encoder();
+  Encoder(const Encoder&) = delete;
+  Encoder& operator=(const Encoder&) = delete;
+
+  // `dims` are non-negative; block_words 0 means FM_DEFAULT_BLOCK_WORDS. Returns an FM_ code.
+  int run(const Chain& chain, int dtype, const int64_t* dims, int rank, const void* data,
+          uint32_t block_words, bool self_contained, const Runner& runner, Failure* why);
+  size_t nbytes() const;
+  // `out` has nbytes() bytes.
+  void write(uint8_t* out, const Runner& runner) const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+// Checks the whole header, its checksum included; no block is read.
+int peek(const uint8_t* payload, size_t nbytes, PayloadInfo* out, Failure* why);
+
+// Decodes into `out`, whose size must be the tensor's exactly. A null chain means that of a
+// self-contained payload. Header, directory and side data are checked before the first byte is
+// written, and every block's checksum before its code is read; after an error `out` holds
+// unspecified bytes.
+int decode(const Chain* chain, const uint8_t* payload, size_t nbytes, void* out, size_t out_nbytes,
+           const Runner& runner, Failure* why);
+
+}  // namespace fm
