@@ -52,8 +52,8 @@ class Transform(Stage):
     """Array in, integer array out. Whole tensors; `side` is what the decoder needs beside the integers."""
 
     @abc.abstractmethod
-    def rejects(self, dtype: DType) -> str | None:
-        """Why this transform cannot take `dtype`, or None if it can."""
+    def rejects(self, dtype: DType, rank: int | None) -> str | None:
+        """Why this transform cannot take tensors of `dtype` and `rank` (None: unknown), or None if it can."""
 
     @abc.abstractmethod
     def lossless(self, dtype: DType) -> bool:
@@ -82,6 +82,14 @@ class Transform(Stage):
 
 class Coder(Stage):
     """Words in, bytes out, one block at a time; every block decodes without its neighbours. Lossless."""
+
+    def rejects(self, dtype: DType) -> str | None:
+        """Why this coder cannot take the words of `dtype`, or None if it can."""
+        return None
+
+    @abc.abstractmethod
+    def least_nbytes(self, count: int, word_bits: int) -> int:
+        """No block of `count` words is coded in fewer bytes than this: a reader checks it before it allocates."""
 
     @abc.abstractmethod
     def worst_case_nbytes(self, count: int, word_bits: int) -> int:

@@ -1,0 +1,166 @@
+"""Reference of the payload: tensor → blocks → bytes and back, in numpy. docs/format.md is the text."""
+
+from __future__ import annotations
+
+import struct
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fmpass.codecs.chain import Chain
+from fmpass.codecs.crc32c import crc32c
+from fmpass.codecs.header import MAX_BLOCK_WORDS, MAX_RANK, RAW_BIT, Frame, Header, read, reject, write
+from fmpass.dtypes import DType, of_array
+from fmpass.errors import PayloadError, UsageError
+
+__all__ = ["BLOCK_WORDS", "Expected", "Header", "check_request", "decode", "encode", "peek", "resolve_chain"]
+
+BLOCK_WORDS = 32768
+"""Words in a block of a payload on an edge."""
+
+Array = NDArray[np.generic]
+
+Expected = tuple[DType | None, tuple[int, ...] | None]
+"""Type and shape that a caller expects; None where anything goes, −1 for a dimension that may be anything."""
+
+
+def encode(chain: Chain, array: Array, block_words: int = BLOCK_WORDS, self_contained: bool = False) -> bytes:
+    """The payload of `array`. Raises UsageError FM006 where the chain cannot take it, FM007 for a bad block size."""
+    dtype = check_request(chain, array, block_words)
+    types = chain.dtypes(dtype)
+    sides: list[bytes] = []
+    integers = array
+    for transform in chain.transforms:
+        integers, side = transform.forward(integers)
+        sides.append(side)
+    words = types[-1].to_words(integers)
+    directory, bodies = bytearray(), bytearray()
+    for start in range(0, words.size, block_words):
+        block = words[start : start + block_words]
+        code, raw = chain.coder.encode(block), 0
+        if len(code) >= block.nbytes:
+            code, raw = block.tobytes(), RAW_BIT
+        directory += struct.pack("<II", len(code) | raw, crc32c(code))
+        bodies += code
+    header = Header(
+        dtype=dtype,
+        shape=tuple(int(d) for d in array.shape),
+        elements=array.size,
+        blocks=len(directory) // 8,
+        block_words=block_words,
+        chain_digest=chain.digest(),
+        self_contained=self_contained,
+        chain_text=str(chain) if self_contained else "",
+        side_nbytes=sum(map(len, sides)),
+        header_nbytes=0,
+        nbytes=0,
+    )
+    return write(header, b"".join(sides), bytes(directory)) + bytes(bodies)
+
+
+def peek(data: bytes | bytearray | memoryview) -> Header:
+    """The header of a payload, checked against itself and the length of `data`; the blocks are not decoded."""
+    return read(data).header
+
+
+def decode(
+    data: bytes | bytearray | memoryview, chain: Chain | None = None, expect: Expected | None = None
+) -> Array:
+    """The tensor of a payload. `chain` may be None for a self-contained payload.
+
+    Raises PayloadError FM301 … FM309 naming the field or block. Memory is bounded by what the payload's length can
+    justify: a block is decoded only where its length is possible for its words.
+    """
+    frame = read(data)
+    header = frame.header
+    check_expected(header, expect)
+    chain = resolve_chain(header, chain)
+    types = chain.dtypes(header.dtype)
+    side_nbytes = chain.side_nbytes(header.dtype, header.shape)
+    if sum(side_nbytes) != header.side_nbytes:
+        raise reject("FM304", "side bytes", f"{header.side_nbytes}, but the chain needs {sum(side_nbytes)}")
+    words = _decode_words(frame, chain, types[-1])
+    array = types[-1].from_words(words, header.shape)
+    end = header.side_nbytes
+    for transform, dtype, nbytes in zip(chain.transforms[::-1], types[-2::-1], side_nbytes[::-1], strict=True):
+        array = transform.inverse(array, frame.side[end - nbytes : end], dtype)
+        end -= nbytes
+    return array
+
+
+def check_request(chain: Chain, array: Array, block_words: int) -> DType:
+    """The element type of `array`, once it is clear that it can be encoded so."""
+    dtype = of_array(array)
+    if array.ndim > MAX_RANK:
+        raise UsageError("FM006", where="array", problem=f"rank {array.ndim} is above {MAX_RANK}", hint="reshape it")
+    reason = chain.rejects(dtype, array.ndim)
+    if reason:
+        raise UsageError("FM006", where=f"chain {chain}", problem=reason, hint="see `fmpass codecs`")
+    if not 1 <= block_words <= MAX_BLOCK_WORDS:
+        raise UsageError(
+            "FM007", where="block", problem=f"{block_words} words in a block", hint=f"1 … {MAX_BLOCK_WORDS}"
+        )
+    return dtype
+
+
+def check_expected(header: Header, expect: Expected | None) -> None:
+    """Raises PayloadError FM309 where type or shape are not what the caller expects."""
+    dtype, shape = expect or (None, None)
+    if dtype is not None and dtype != header.dtype:
+        raise reject("FM309", "dtype", f"{header.dtype.name}, but {dtype.name} is expected")
+    if shape is None:
+        return
+    agree = len(shape) == len(header.shape) and all(
+        want in (-1, got) for want, got in zip(shape, header.shape, strict=True)
+    )
+    if not agree:
+        raise reject("FM309", "dims", f"{list(header.shape)}, but {list(shape)} is expected")
+
+
+def resolve_chain(header: Header, chain: Chain | None) -> Chain:
+    """The chain to decode with: the caller's or the payload's own. Raises PayloadError FM306 where they disagree."""
+    if chain is None:
+        if not header.self_contained:
+            raise reject("FM306", "chain text", "there is none, and no chain was given", "give the chain")
+        try:
+            chain = Chain.parse(header.chain_text)
+        except UsageError as error:
+            raise reject("FM306", "chain text", error.problem, error.hint) from None
+        if str(chain) != header.chain_text:
+            raise reject("FM306", "chain text", f"{header.chain_text!r} is not canonical", f"{chain}")
+    if chain.digest() != header.chain_digest:
+        raise reject("FM306", "chain digest", f"it is not that of {chain}", "give the chain that wrote the payload")
+    reason = chain.rejects(header.dtype, len(header.shape))
+    if reason:
+        raise reject("FM306", "chain", f"{chain} cannot have written {header.dtype.name}: {reason}")
+    return chain
+
+
+def _decode_words(frame: Frame, chain: Chain, dtype: DType) -> Array:
+    header, extent = frame.header, frame.header.block_words
+    count, word = dtype.nbytes(header.elements) * 8 // dtype.word_bits, dtype.word_dtype
+    if header.blocks != -(-count // extent):
+        raise reject("FM304", "blocks", f"{header.blocks} blocks of {extent} words for {count} words")
+    counts = [min(extent, count - i * extent) for i in range(header.blocks)]
+    for i, n in enumerate(counts):
+        length, least = int(frame.lengths[i]), chain.coder.least_nbytes(n, dtype.word_bits)
+        if frame.raw[i] and length != n * word.itemsize:
+            raise reject("FM308", f"block {i}", f"{length} raw bytes for {n} words of {word.itemsize}")
+        if not frame.raw[i] and length < least:
+            raise reject("FM308", f"block {i}", f"{length} bytes, but {n} words need at least {least}")
+    words, start = np.empty(count, word), 0
+    for i, n in enumerate(counts):
+        end = start + int(frame.lengths[i])
+        code = bytes(frame.body[start:end])
+        if crc32c(code) != int(frame.checksums[i]):
+            raise reject("FM305", f"block {i}", "its checksum does not match", "the block was changed on its way")
+        if frame.raw[i]:
+            block = np.frombuffer(code, word)
+        else:
+            try:
+                block = chain.coder.decode(code, n, word)
+            except PayloadError as error:
+                raise reject(error.code, f"block {i}", error.problem, error.hint) from None
+        words[i * extent : i * extent + n] = block
+        start = end
+    return words
