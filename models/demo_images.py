@@ -1,4 +1,4 @@
-"""Images for the demo model: eight kinds of marks, drawn by formula with random colour, place, size, angle and noise."""
+"""Images for the demo model: eight kinds of marks of random colour, place, size and angle, with noise."""
 
 from __future__ import annotations
 

@@ -1,0 +1,48 @@
+"""`fmpass decode X.fmc`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from fmpass.cli.options import COMMON, Common
+from fmpass.cli.output import Output
+
+
+def main(
+    payload: Path,
+    /,
+    *,
+    output: Annotated[Path | None, Parameter(alias="-o")] = None,
+    common: Common = COMMON,
+) -> int:
+    """Restore the tensor of a payload file.
+
+    Parameters
+    ----------
+    payload
+        A .fmc file as `fmpass encode` writes it.
+    output
+        Default: the same name ending in .npy.
+    """
+    import numpy as np
+
+    from fmpass import codecs
+    from fmpass.cli.files import write_whole
+    from fmpass.errors import PayloadError
+    from fmpass.report.payload import payload_document, payload_view
+
+    data = payload.read_bytes()
+    try:
+        header, array = codecs.peek(data), codecs.decode(data)
+    except PayloadError as error:
+        where = f"{payload}, {error.where}" if error.where else str(payload)
+        hint = error.hint or "get the file anew from where it was written"
+        raise PayloadError(error.code, where=where, problem=error.problem, hint=hint) from None
+    target = output or payload.with_suffix(".npy")
+    write_whole(target, lambda file: np.lib.format.write_array(file, array, allow_pickle=False))
+    document = payload_document(header, target)
+    Output(common).result(document, lambda width: payload_view(document, "restored"))
+    return 0
