@@ -21,7 +21,8 @@ from fmpass.errors import UsageError
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*\Z")
 _INTEGER = re.compile(r"-?[0-9]+\Z")
 _DECIMAL = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?\Z")
-_LONGEST_TEXT = 65535
+_LONGEST_TEXT = 65535  # bytes; the payload counts them in a u16
+_MOST_STAGES = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +103,10 @@ def preset(name: str) -> Chain:
 
 @lru_cache(maxsize=256)
 def _parse(text: str) -> Chain:
-    if len(text) > _LONGEST_TEXT:
+    if len(text.encode()) > _LONGEST_TEXT:
         raise UsageError("FM004", where="chain", problem="the text is longer than a payload can carry")
+    if text.count("|") >= _MOST_STAGES:
+        raise UsageError("FM004", where="chain", problem=f"it has more than {_MOST_STAGES} stages")
     built = [_parse_stage(part.strip(), text) for part in text.split("|")]
     transforms, last = built[:-1], built[-1]
     if not isinstance(last, Coder):
