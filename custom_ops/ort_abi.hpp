@@ -75,6 +75,9 @@ using KernelInfoGetAttribute_string =
     Slot<87, Status*(const KernelInfo*, const char* name, char* out, size_t* size)>;
 using KernelInfoGetAttributeArray_int64 =
     Slot<163, Status*(const KernelInfo*, const char* name, int64_t* out, size_t* size)>;
+using KernelInfo_GetInputCount = Slot<230, Status*(const KernelInfo*, size_t* out)>;
+using KernelInfo_GetInputName =
+    Slot<232, Status*(const KernelInfo*, size_t index, char* out, size_t* size)>;
 using KernelInfo_GetInputTypeInfo =
     Slot<234, Status*(const KernelInfo*, size_t index, TypeInfo** out)>;
 using KernelInfo_GetNodeName = Slot<244, Status*(const KernelInfo*, char* out, size_t* size)>;
