@@ -51,6 +51,10 @@ class DType:
         """Bytes of a tensor of `elements` elements, narrow types packed."""
         return (elements * self.bits + 7) // 8
 
+    def words(self, elements: int) -> int:
+        """Words of a tensor of `elements` elements."""
+        return self.nbytes(elements) // (self.word_bits // 8)
+
     def to_words(self, array: NDArray[np.generic]) -> NDArray[np.generic]:
         """The words of `array` in C order, flat; narrow types are packed here."""
         flat = np.ascontiguousarray(array).reshape(-1)
@@ -130,7 +134,9 @@ def by_name(name: str) -> DType:
     try:
         return _BY_NAME[name]
     except KeyError:
-        raise UsageError("FM010", where=name, problem="no such element type", hint=f"one of {', '.join(_BY_NAME)}") from None
+        raise UsageError(
+            "FM010", where=name, problem="no such element type", hint=f"one of {', '.join(_BY_NAME)}"
+        ) from None
 
 
 def of_array(array: NDArray[np.generic]) -> DType:
@@ -138,4 +144,9 @@ def of_array(array: NDArray[np.generic]) -> DType:
     for dtype in DTYPES:
         if dtype.numpy == array.dtype:
             return dtype
-    raise UsageError("FM010", where=str(array.dtype), problem="arrays of this type are not carried", hint=f"one of {', '.join(_BY_NAME)}")
+    raise UsageError(
+        "FM010",
+        where=str(array.dtype),
+        problem="arrays of this type are not carried",
+        hint=f"one of {', '.join(_BY_NAME)}",
+    )

@@ -34,7 +34,7 @@ def encode(
     parsed = chains.Chain.parse(chain) if isinstance(chain, str) else chain
     if block_words is None:
         block_words = min(max(array.size, 1), MAX_BLOCK_WORDS) if self_contained else container.BLOCK_WORDS
-    engine = native if native.available() else container
+    engine = native if native.available(parsed) else container
     return engine.encode(parsed, array, block_words, self_contained)
 
 

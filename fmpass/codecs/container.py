@@ -13,7 +13,7 @@ from fmpass.codecs.header import MAX_BLOCK_WORDS, MAX_RANK, RAW_BIT, Frame, Head
 from fmpass.dtypes import DType, of_array
 from fmpass.errors import PayloadError, UsageError
 
-__all__ = ["BLOCK_WORDS", "Expected", "Header", "check_request", "decode", "encode", "peek", "resolve_chain"]
+__all__ = ["BLOCK_WORDS", "Expected", "Header", "check_expected", "check_plausible", "check_request", "decode", "encode", "peek", "resolve_chain"]
 
 BLOCK_WORDS = 32768
 """Words in a block of a payload on an edge."""
@@ -76,12 +76,10 @@ def decode(
     check_expected(header, expect)
     chain = resolve_chain(header, chain)
     types = chain.dtypes(header.dtype)
-    side_nbytes = chain.side_nbytes(header.dtype, header.shape)
-    if sum(side_nbytes) != header.side_nbytes:
-        raise reject("FM304", "side bytes", f"{header.side_nbytes}, but the chain needs {sum(side_nbytes)}")
+    check_plausible(header, chain)
     words = _decode_words(frame, chain, types[-1])
     array = types[-1].from_words(words, header.shape)
-    end = header.side_nbytes
+    side_nbytes, end = chain.side_nbytes(header.dtype, header.shape), header.side_nbytes
     for transform, dtype, nbytes in zip(chain.transforms[::-1], types[-2::-1], side_nbytes[::-1], strict=True):
         array = transform.inverse(array, frame.side[end - nbytes : end], dtype)
         end -= nbytes
@@ -136,11 +134,27 @@ def resolve_chain(header: Header, chain: Chain | None) -> Chain:
     return chain
 
 
-def _decode_words(frame: Frame, chain: Chain, dtype: DType) -> Array:
-    header, extent = frame.header, frame.header.block_words
-    count, word = dtype.nbytes(header.elements) * 8 // dtype.word_bits, dtype.word_dtype
+def check_plausible(header: Header, chain: Chain) -> None:
+    """Raises PayloadError unless side data, block count and length are possible for the words of the tensor.
+
+    After it, memory for the tensor is justified by the payload's length and the densest code of the chain.
+    """
+    side_nbytes = sum(chain.side_nbytes(header.dtype, header.shape))
+    if side_nbytes != header.side_nbytes:
+        raise reject("FM304", "side bytes", f"{header.side_nbytes}, but the chain needs {side_nbytes}")
+    dtype, extent = chain.dtypes(header.dtype)[-1], header.block_words
+    count = dtype.words(header.elements)
     if header.blocks != -(-count // extent):
         raise reject("FM304", "blocks", f"{header.blocks} blocks of {extent} words for {count} words")
+    whole, rest = divmod(count, extent)
+    least = whole * chain.coder.least_nbytes(extent, dtype.word_bits) + chain.coder.least_nbytes(rest, dtype.word_bits)
+    if header.nbytes - header.header_nbytes < least:
+        raise reject("FM308", "blocks", f"they cannot hold {count} words in so few bytes")
+
+
+def _decode_words(frame: Frame, chain: Chain, dtype: DType) -> Array:
+    header, extent = frame.header, frame.header.block_words
+    count, word = dtype.words(header.elements), dtype.word_dtype
     counts = [min(extent, count - i * extent) for i in range(header.blocks)]
     for i, n in enumerate(counts):
         length, least = int(frame.lengths[i]), chain.coder.least_nbytes(n, dtype.word_bits)

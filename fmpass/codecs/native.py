@@ -1,4 +1,232 @@
-"""Placeholder until the library is bound."""
+"""The native library through ctypes: the same payloads as the reference, many times faster.
+
+Loaded when first asked for: from the file that the environment variable FMPASS_LIBRARY names, else from fmpass/_native.
+Its errors come as the exceptions and codes of the reference.
+"""
+
 from __future__ import annotations
-def available() -> bool:
-    return False
+
+import ctypes
+import json
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fmpass.codecs import abi, container
+from fmpass.codecs.abi import Info
+from fmpass.codecs.chain import Chain
+from fmpass.codecs.container import Expected
+from fmpass.codecs.header import Header, reject
+from fmpass.dtypes import by_onnx
+from fmpass.errors import EnvironmentFailure, FmpassError, PayloadError, UsageError
+
+Array = NDArray[np.generic]
+Audit = Literal["off", "count", "audit"]
+
+_PAYLOAD_CODES = {
+    1: ("FM301", "magic"),
+    2: ("FM302", "version"),
+    3: ("FM303", "length"),
+    4: ("FM304", "header"),
+    5: ("FM305", "checksum"),
+    6: ("FM306", "chain"),
+    7: ("FM307", "dtype"),
+    8: ("FM308", "blocks"),
+    9: ("FM309", "size"),
+}
+_OUT_OF_MEMORY, _UNSUPPORTED = 10, 11
+_SELF_CONTAINED = 1
+
+
+def path() -> Path:
+    """The file of the library. Raises EnvironmentFailure FM521 with the remedy where there is none."""
+    return abi.path()
+
+
+def available(chain: Chain | None = None) -> bool:
+    """Whether the library can be loaded and, where `chain` is given, knows all of its stages."""
+    if not abi.is_there():
+        return False
+    if chain is None:
+        return True
+    known = {stage["name"] for stage in stages()}
+    return all(stage.name in known for stage in (*chain.transforms, chain.coder))
+
+
+def version() -> str:
+    """The version that the library was built from."""
+    return abi.library().fm_version().decode()
+
+
+@cache
+def _stages() -> str:
+    return abi.text_of(abi.library().fm_stages_json)
+
+
+def stages() -> list[dict[str, object]]:
+    """The library's stage table: name, format_id, kind, and fields with type, default, min and max."""
+    return json.loads(_stages())
+
+
+def encode(
+    chain: Chain, array: Array, block_words: int = container.BLOCK_WORDS, self_contained: bool = False
+) -> bytes:
+    """As `container.encode`, the same bytes."""
+    dtype = container.check_request(chain, array, block_words)
+    lib = abi.library()
+    packed = dtype.to_words(array)
+    dims = (ctypes.c_int64 * max(array.ndim, 1))(*array.shape)
+    buffer, why = ctypes.c_void_p(), abi.why_buffer()
+    code = lib.fm_encode(
+        str(chain).encode(),
+        dtype.onnx,
+        dims,
+        array.ndim,
+        packed.ctypes.data,
+        block_words,
+        _SELF_CONTAINED if self_contained else 0,
+        ctypes.byref(buffer),
+        why,
+        len(why),
+    )
+    if code:
+        raise _request_error(code, why.value.decode(errors="replace"))
+    try:
+        return ctypes.string_at(lib.fm_buffer_data(buffer), lib.fm_buffer_nbytes(buffer))
+    finally:
+        lib.fm_buffer_free(buffer)
+
+
+def peek(data: bytes | bytearray | memoryview) -> Header:
+    """As `container.peek`."""
+    view, info, why = np.frombuffer(data, np.uint8), Info(), abi.why_buffer()
+    code = abi.library().fm_peek(view.ctypes.data, view.size, ctypes.byref(info), why, len(why))
+    if code:
+        raise _payload_error(code, why.value.decode(errors="replace"))
+    dtype = by_onnx(info.dtype)
+    if dtype is None:
+        raise reject("FM307", "dtype", f"{info.dtype} is not a type that travels")
+    return Header(
+        dtype=dtype,
+        shape=tuple(info.dims[: info.rank]),
+        elements=info.elements,
+        blocks=info.blocks,
+        block_words=info.block_words,
+        chain_digest=info.chain_digest,
+        self_contained=bool(info.self_contained),
+        chain_text=ctypes.string_at(info.chain, info.chain_nbytes).decode() if info.self_contained else "",
+        side_nbytes=info.side_nbytes,
+        header_nbytes=info.header_nbytes,
+        nbytes=info.payload_nbytes,
+    )
+
+
+def decode(
+    data: bytes | bytearray | memoryview, chain: Chain | None = None, expect: Expected | None = None
+) -> Array:
+    """As `container.decode`, the same array or an error of the same code."""
+    header = peek(data)
+    container.check_expected(header, expect)
+    chain = container.resolve_chain(header, chain)
+    container.check_plausible(header, chain)  # before anything of the claimed size is allocated
+    view, why = np.frombuffer(data, np.uint8), abi.why_buffer()
+    packed = np.empty(header.tensor_nbytes, np.uint8)
+    code = abi.library().fm_decode(
+        str(chain).encode(), view.ctypes.data, view.size, packed.ctypes.data, packed.size, why, len(why)
+    )
+    if code:
+        raise _payload_error(code, why.value.decode(errors="replace"))
+    return header.dtype.from_words(packed.view(header.dtype.word_dtype), header.shape)
+
+
+def crc32c(data: bytes) -> int:
+    """CRC32C by the library."""
+    return abi.library().fm_crc32c(data, len(data))
+
+
+def digest(text: str) -> int:
+    """The digest of a chain text by the library. Raises UsageError FM004 where it does not parse."""
+    error = ctypes.c_int()
+    value = abi.library().fm_chain_digest(text.encode(), ctypes.byref(error))
+    if error.value:
+        raise UsageError("FM004", where=f"chain {text!r}", problem="the native library does not parse it")
+    return value
+
+
+def canonical(text: str) -> str:
+    """The canonical form of a chain text by the library; "" where it does not parse."""
+    return abi.text_of(lambda buffer, size: abi.library().fm_chain_canonical(text.encode(), buffer, size))
+
+
+def check(text: str, dtype_onnx: int, rank: int = -1) -> str | None:
+    """Why the library does not take this chain for tensors of this type and rank, or None."""
+    why = abi.why_buffer()
+    code = abi.library().fm_chain_check(text.encode(), dtype_onnx, rank, why, len(why))
+    return why.value.decode(errors="replace") if code else None
+
+
+def simd_level() -> str:
+    """Name of the instruction set in use: scalar, avx2, avx512 or neon."""
+    return abi.library().fm_simd_name(abi.library().fm_simd_level()).decode()
+
+
+@cache
+def simd_levels() -> tuple[str, ...]:
+    """Names of the instruction sets that this machine and the library share."""
+    lib = abi.library()
+    current, found, number = lib.fm_simd_level(), list[str](), 0
+    while (name := lib.fm_simd_name(number)) is not None:
+        if lib.fm_set_simd_level(number) == 0:
+            found.append(name.decode())
+        number += 1
+    lib.fm_set_simd_level(current)
+    return tuple(found)
+
+
+def set_simd_level(name: str) -> None:
+    """Choose the instruction set for the whole process. Raises EnvironmentFailure FM523 where it is not there."""
+    lib, number = abi.library(), 0
+    while (known := lib.fm_simd_name(number)) is not None:
+        if known.decode() == name and lib.fm_set_simd_level(number) == 0:
+            return
+        number += 1
+    raise EnvironmentFailure(
+        "FM523", where=name, problem="not an instruction set of this machine", hint=f"one of {', '.join(simd_levels())}"
+    )
+
+
+def enable_counters(mode: Audit) -> None:
+    """Whether the operators count payloads for each edge; `audit` also decodes each and compares."""
+    abi.library().fm_counters_enable(("off", "count", "audit").index(mode))
+
+
+def reset_counters() -> None:
+    """Forget all counts."""
+    abi.library().fm_counters_reset()
+
+
+def counters() -> list[dict[str, int | str]]:
+    """Per edge, sorted by name: edge, chain, calls, elements, payload_nbytes, mismatches."""
+    return json.loads(abi.text_of(abi.library().fm_counters_json))
+
+
+def _payload_error(code: int, text: str) -> FmpassError:
+    if code in _PAYLOAD_CODES:
+        stable, where = _PAYLOAD_CODES[code]
+        return PayloadError(stable, where=f"payload {where}", problem=text, hint="the bytes are not as they were written")
+    return _environment_error(code, text)
+
+
+def _request_error(code: int, text: str) -> FmpassError:
+    if code in (_OUT_OF_MEMORY, _UNSUPPORTED):
+        return _environment_error(code, text)
+    return UsageError("FM006", where="chain", problem=text, hint="see `fmpass codecs`")
+
+
+def _environment_error(code: int, text: str) -> FmpassError:
+    if code == _OUT_OF_MEMORY:
+        return EnvironmentFailure("FM524", where="native library", problem=text, hint="free memory or smaller blocks")
+    return EnvironmentFailure("FM523", where="native library", problem=text, hint="see `fmpass doctor`")
