@@ -78,13 +78,10 @@ class Chain:
 @cache
 def presets() -> dict[str, tuple[str, str]]:
     """Preset name → (chain text, one line of description), in the order of presets.toml."""
-    import sys
+    import msgspec
 
-    if sys.version_info >= (3, 11):
-        import tomllib
-    else:
-        import tomli as tomllib
-    table = tomllib.loads(Path(__file__).with_name("presets.toml").read_text("utf-8"))
+    text = Path(__file__).with_name("presets.toml").read_bytes()
+    table = msgspec.toml.decode(text, type=dict[str, dict[str, str]])
     return {name: (entry["chain"], entry["doc"]) for name, entry in table.items()}
 
 
@@ -132,7 +129,8 @@ def _parse_stage(part: str, text: str) -> Stage:
     for assignment in rest[:-1].split(","):
         field, equals, value = (piece.strip() for piece in assignment.partition("="))
         if not equals or not field or not value:
-            raise _malformed(text, f"{assignment.strip()!r} in {name!r} is not field=value", "write name{field=value,…}")
+            problem = f"{assignment.strip()!r} in {name!r} is not field=value"
+            raise _malformed(text, problem, "write name{field=value,…}")
         if field not in known:
             near = fields.nearest(field, known)
             hint = f"did you mean {near!r}? fields: {', '.join(known)}" if known else f"{name} has no fields"
