@@ -1,6 +1,6 @@
 """Chains of stages, payloads, and the native library behind them.
 
-`encode`, `decode` and `peek` take the native library where it is built, else the numpy reference: the bytes are the same.
+`encode` and `decode` take the native library where it is built, else the numpy reference: the bytes are the same.
 """
 
 from __future__ import annotations

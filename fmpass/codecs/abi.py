@@ -96,7 +96,7 @@ def path() -> Path:
 
 @cache
 def library() -> ctypes.CDLL:
-    """The library, loaded once. Raises EnvironmentFailure FM521 (not there) or FM522 (cannot be loaded or is another)."""
+    """The library, loaded once. Raises EnvironmentFailure FM521 (not there) or FM522 (not loadable, another ABI)."""
     found = path()
     try:
         lib = ctypes.CDLL(str(found))

@@ -13,7 +13,18 @@ from fmpass.codecs.header import MAX_BLOCK_WORDS, MAX_RANK, RAW_BIT, Frame, Head
 from fmpass.dtypes import DType, of_array
 from fmpass.errors import PayloadError, UsageError
 
-__all__ = ["BLOCK_WORDS", "Expected", "Header", "check_expected", "check_plausible", "check_request", "decode", "encode", "peek", "resolve_chain"]
+__all__ = [
+    "BLOCK_WORDS",
+    "Expected",
+    "Header",
+    "check_expected",
+    "check_plausible",
+    "check_request",
+    "decode",
+    "encode",
+    "peek",
+    "resolve_chain",
+]
 
 BLOCK_WORDS = 32768
 """Words in a block of a payload on an edge."""
@@ -63,9 +74,7 @@ def peek(data: bytes | bytearray | memoryview) -> Header:
     return read(data).header
 
 
-def decode(
-    data: bytes | bytearray | memoryview, chain: Chain | None = None, expect: Expected | None = None
-) -> Array:
+def decode(data: bytes | bytearray | memoryview, chain: Chain | None = None, expect: Expected | None = None) -> Array:
     """The tensor of a payload. `chain` may be None for a self-contained payload.
 
     Raises PayloadError FM301 … FM309 naming the field or block. Memory is bounded by what the payload's length can

@@ -1,4 +1,4 @@
-"""The parameters of a stage: declared once as dataclass fields, read by the chain text, the command line and the tests."""
+"""The parameters of a stage: declared once as dataclass fields; chain text, command line and tests read them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import difflib
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from fmpass.errors import UsageError
@@ -46,7 +46,7 @@ def parameter(
     return dataclasses.field(default=default, metadata=limits)
 
 
-@lru_cache(maxsize=None)
+@cache
 def parameters(stage: type[Stage]) -> tuple[Parameter, ...]:
     """The parameters of a stage class in declaration order."""
     if not dataclasses.is_dataclass(stage):

@@ -21,7 +21,7 @@ from fmpass.codecs.chain import Chain
 from fmpass.codecs.container import Expected
 from fmpass.codecs.header import Header, reject
 from fmpass.dtypes import by_onnx
-from fmpass.errors import EnvironmentFailure, FmpassError, PayloadError, UsageError
+from fmpass.errors import EnvironmentFailure, FmpassError, UsageError
 
 Array = NDArray[np.generic]
 Audit = Literal["off", "count", "audit"]
@@ -71,9 +71,7 @@ def stages() -> list[dict[str, object]]:
     return json.loads(_stages())
 
 
-def encode(
-    chain: Chain, array: Array, block_words: int = container.BLOCK_WORDS, self_contained: bool = False
-) -> bytes:
+def encode(chain: Chain, array: Array, block_words: int = container.BLOCK_WORDS, self_contained: bool = False) -> bytes:
     """As `container.encode`, the same bytes."""
     dtype = container.check_request(chain, array, block_words)
     lib = abi.library()
@@ -124,9 +122,7 @@ def peek(data: bytes | bytearray | memoryview) -> Header:
     )
 
 
-def decode(
-    data: bytes | bytearray | memoryview, chain: Chain | None = None, expect: Expected | None = None
-) -> Array:
+def decode(data: bytes | bytearray | memoryview, chain: Chain | None = None, expect: Expected | None = None) -> Array:
     """As `container.decode`, the same array or an error of the same code."""
     header = peek(data)
     container.check_expected(header, expect)
@@ -216,7 +212,7 @@ def counters() -> list[dict[str, int | str]]:
 def _payload_error(code: int, text: str) -> FmpassError:
     if code in _PAYLOAD_CODES:
         stable, where = _PAYLOAD_CODES[code]
-        return PayloadError(stable, where=f"payload {where}", problem=text, hint="the bytes are not as they were written")
+        return reject(stable, where, text, "the bytes are not as they were written")
     return _environment_error(code, text)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import itertools
 from functools import cache
 from pathlib import Path
 from typing import Literal
@@ -89,7 +90,7 @@ def kind(stage: type[Stage]) -> Kind:
 def stages() -> tuple[type[Stage], ...]:
     """All stage classes by format id. Raises EnvironmentFailure FM520 where two share one."""
     found = sorted((get(name) for name in names()), key=lambda stage: stage.format_id)
-    for one, two in zip(found, found[1:], strict=False):
+    for one, two in itertools.pairwise(found):
         if one.format_id == two.format_id:
             raise EnvironmentFailure(
                 "FM520",

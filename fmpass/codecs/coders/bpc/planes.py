@@ -34,7 +34,7 @@ def worst_case_nbytes(groups: int, block: int, word_bits: int) -> int:
 
 
 def encode(words: Words, block: int) -> tuple[Matrix, NDArray[np.int64]]:
-    """The symbols of `words` in groups of `block`, as (values, widths) in the order of the stream; width 0 is no symbol."""
+    """Symbols of `words` in groups of `block` as (values, widths) in the order of the stream; width 0 is none."""
     word_bits = 8 * words.dtype.itemsize
     groups = -(-words.size // block)
     stuffed = np.zeros(groups * block, words.dtype)

@@ -37,7 +37,7 @@ class Quant(Transform):
     step: float = parameter(0.0, "distance of two levels; 0 takes it from the data", minimum=0.0)
     zero_point: int = parameter(0, "the value of the input that means zero", minimum=-32768, maximum=65535)
     signed: bool = parameter(True, "levels on both sides of zero; false spends them all on the range of the data")
-    dead_zone: float = parameter(0.0, "widens the zero interval by this many steps on each side", minimum=0.0, maximum=0.5)
+    dead_zone: float = parameter(0.0, "every magnitude rounds down by this much more", minimum=0.0, maximum=0.5)
     axis: int | None = parameter(None, "channel axis for a step per channel (needs step=0)", minimum=-32, maximum=31)
 
     def __post_init__(self) -> None:

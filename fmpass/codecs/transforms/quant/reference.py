@@ -50,7 +50,7 @@ def inverse(quant: Quant, integers: Array, side: bytes, dtype: DType) -> Array:
     if dtype.kind == "float":
         return _to_float(values, dtype)
     rounded = np.copysign(np.floor(np.abs(values) + 0.5), values) + float(quant.zero_point)
-    limits = np.iinfo(dtype.numpy)
+    limits = np.iinfo(dtype.name)
     return np.clip(rounded, limits.min, limits.max).astype(dtype.numpy)
 
 
