@@ -33,8 +33,8 @@ class Bound:
 class Hardware:
     """What a stage costs as a circuit. None where no published or synthesised figure is known."""
 
-    words_per_cycle: float
-    startup_cycles: int
+    words_per_cycle: float | None
+    startup_cycles: int | None
     encoder_kge: float | None
     decoder_kge: float | None
     line_buffer: str

@@ -59,8 +59,8 @@ class Quant(Transform):
             lowest = -(1 << (dtype.bits - 1)) if dtype.kind == "int" else 0
             if not lowest <= zero_point < lowest + (1 << dtype.bits):
                 return f"zero_point={zero_point} is not a value of {dtype.name}"
-        elif zero_point and self.signed:
-            return f"zero_point={zero_point} needs signed=false for floats"
+        elif zero_point and (self.signed or self.step == 0.0):
+            return f"zero_point={zero_point} of floats needs signed=false and a given step"
         elif not self.signed and not 0 <= zero_point < 1 << self.bits:
             return f"zero_point={zero_point} is not within 0 … {(1 << self.bits) - 1}"
         return None
@@ -86,6 +86,13 @@ class Quant(Transform):
 
     def inverse(self, integers: NDArray[np.generic], side: bytes, dtype: DType) -> NDArray[np.generic]:
         return reference.inverse(self, integers, side, dtype)
+
+    def covers(self, side: bytes, dtype: DType, shape: tuple[int, ...]) -> tuple[NDArray[np.float64], ...]:
+        """Lowest and highest value of the tensor for which `bound` is promised; beyond them it clips."""
+        entries = Entries.of(self, dtype, side, shape)
+        low, high = entries.levels(self)
+        offset = float(self.zero_point) if dtype.kind != "float" else 0.0
+        return low * entries.step + offset, high * entries.step + offset
 
     def bound(self, side: bytes, dtype: DType, shape: tuple[int, ...]) -> Bound:
         """(0.5 + dead_zone) steps, plus the rounding of `dtype` and of double arithmetic; broadcasts over `shape`."""

@@ -30,7 +30,7 @@ def forward(quant: Quant, array: Array) -> tuple[Array, bytes]:
         side = entries.to_bytes()
     else:
         entries, side = Entries.of(quant, dtype, b"", array.shape), b""
-    low, high = _range(quant, entries)
+    low, high = entries.levels(quant)
     with np.errstate(invalid="ignore", over="ignore"):
         level = np.copysign(np.floor(np.abs(values) / entries.step + (0.5 - quant.dead_zone)), values)
     level = np.where(np.isnan(values), 0.0, np.clip(level, low, high))
@@ -52,15 +52,6 @@ def inverse(quant: Quant, integers: Array, side: bytes, dtype: DType) -> Array:
     rounded = np.copysign(np.floor(np.abs(values) + 0.5), values) + float(quant.zero_point)
     limits = np.iinfo(dtype.name)
     return np.clip(rounded, limits.min, limits.max).astype(dtype.numpy)
-
-
-def _range(quant: Quant, entries: Entries) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Lowest and highest level."""
-    if quant.signed:
-        most = np.array(float((1 << (quant.bits - 1)) - 1))
-        return -most, most
-    low = -entries.zero_point.astype(np.float64)
-    return low, low + float((1 << quant.bits) - 1)
 
 
 def _to_float(values: NDArray[np.float64], dtype: DType) -> Array:

@@ -71,6 +71,14 @@ class Entries:
         layout = _broadcast(axis, values.shape)
         return Entries(step.reshape(layout), zero_point.reshape(layout))
 
+    def levels(self, quant: Quant) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Lowest and highest level."""
+        if quant.signed:
+            most = np.array(float((1 << (quant.bits - 1)) - 1))
+            return -most, most
+        low = -self.zero_point.astype(np.float64)
+        return low, low + float((1 << quant.bits) - 1)
+
     def to_bytes(self) -> bytes:
         """One f64 step and one i32 zero point an entry."""
         entries = np.empty(self.step.size, _ENTRY)
