@@ -46,7 +46,17 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         try:
             plan = msgspec.json.decode(text, type=Plan)
         except msgspec.DecodeError as error:  # ValidationError is one of these
-            raise UsageError("FM020", where=where, problem=f"not a plan: {error}", hint="compare with the output of `fmpass rewrite --json`") from None
+            raise UsageError(
+                "FM020",
+                where=where,
+                problem=f"not a plan: {error}",
+                hint="compare with the output of `fmpass rewrite --json`",
+            ) from None
         if plan.version != 1:
-            raise UsageError("FM020", where=where, problem=f"plan version {plan.version} is not known", hint="this release writes version 1")
+            raise UsageError(
+                "FM020",
+                where=where,
+                problem=f"plan version {plan.version} is not known",
+                hint="this release writes version 1",
+            )
         return plan
