@@ -39,7 +39,13 @@ def dispatch(words: list[str]) -> int:
 def _app() -> App:
     from cyclopts import App, Parameter
 
-    app = App(name="fmpass", version_flags=(), default_parameter=Parameter(negative=()), help_format="plaintext")
+    app = App(
+        name="fmpass",
+        version_flags=(),
+        suppress_keyboard_interrupt=False,
+        default_parameter=Parameter(negative=()),
+        help_format="plaintext",
+    )
     for name in COMMANDS:
         app.command(f"fmpass.cli.{name}:main", name=name, help=COMMANDS[name])
     return app

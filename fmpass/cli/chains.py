@@ -6,7 +6,7 @@ from fmpass.errors import UsageError
 
 
 def chosen_chain(chain: str | None, preset: str | None) -> str | None:
-    """The canonical text of the chain that was asked for, None where none was. Raises UsageError FM001 … FM005, FM097."""
+    """Canonical text of the chain that was asked for, None where none was. Raises UsageError FM001 … FM005, FM097."""
     from fmpass.codecs import chain as chains
 
     if chain is not None and preset is not None:

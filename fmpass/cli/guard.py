@@ -21,13 +21,10 @@ def guarded(words: list[str]) -> int:
     """Run one command line and turn whatever happens into an exit code and at most one message."""
     _end_cleanly_on_sigterm()
     try:
-        code = _run(words)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # The reader has left. Python would complain once more when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _run(words)
+    except BrokenPipeError:  # the reader has left
+        _drop_stdout()
         return BROKEN_PIPE
-    return code
 
 
 def _run(words: list[str]) -> int:
@@ -36,7 +33,9 @@ def _run(words: list[str]) -> int:
     try:
         from fmpass.cli.app import dispatch
 
-        return dispatch(words)
+        code = dispatch(words)
+        _flush_results()
+        return code
     except FmpassError as error:
         failure = error
     except BrokenPipeError:
@@ -54,6 +53,22 @@ def _run(words: list[str]) -> int:
         return print_internal(words, error)
     print_error(words, failure)
     return failure.exit_code
+
+
+def _flush_results() -> None:
+    """Write out what was printed while a full disk can still be told."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        _drop_stdout()
+        raise OSError(error.errno, error.strerror, "stdout") from None
+
+
+def _drop_stdout() -> None:
+    """Python flushes once more at exit and would complain again."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def of_os_error(error: OSError) -> FmpassError | None:

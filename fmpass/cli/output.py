@@ -118,6 +118,12 @@ def print_internal(words: list[str], error: BaseException) -> int:
     return 1
 
 
+def last_place(error: BaseException) -> str:
+    """File, line and function where `error` was raised."""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{_short(frame.filename)}:{frame.lineno} in {frame.name}"
+
+
 def _short(filename: str) -> str:
     """From the package's folder on: reports carry nobody's home folder."""
     parts = Path(filename).parts
