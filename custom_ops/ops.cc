@@ -38,6 +38,7 @@ ort::CustomOpDomain* domain_of(const ort::ApiBase* base, ort::Api api) {
 }
 
 constexpr uint32_t kOldestMinor = 18;
+constexpr const char* kRegisteredKey = "ai.fmpass.registered";
 
 ort::Status* too_old(const ort::ApiBase* base, uint32_t minor) {
   const ort::Api api(minor > 0 ? base->GetApi(minor) : nullptr);
@@ -62,6 +63,12 @@ extern "C" FM_EXPORT fm::ort::Status* RegisterCustomOps(fm::ort::SessionOptions*
   const ort::Api api(base->GetApi(ort::kApiVersion));
   if (!api) return nullptr;
   return guarded(api, {}, [&] {
+    // A domain that is added twice makes every session of these options fail, and people do
+    // register twice: by hand and through fmpass.make_session.
+    int registered = 0;
+    check(api.call<ort::slot::HasSessionConfigEntry>(options, kRegisteredKey, &registered));
+    if (registered != 0) return;
     check(api.call<ort::slot::AddCustomOpDomain>(options, domain_of(base, api)));
+    check(api.call<ort::slot::AddSessionConfigEntry>(options, kRegisteredKey, "1"));
   });
 }

@@ -51,6 +51,9 @@ using CreateCustomOpDomain = Slot<26, Status*(const char* name, CustomOpDomain**
 using CustomOpDomain_Add = Slot<27, Status*(CustomOpDomain*, const CustomOp*)>;
 using AddCustomOpDomain = Slot<28, Status*(SessionOptions*, CustomOpDomain*)>;
 using ReleaseCustomOpDomain = Slot<101, void(CustomOpDomain*)>;
+using AddSessionConfigEntry =
+    Slot<130, Status*(SessionOptions*, const char* key, const char* value)>;
+using HasSessionConfigEntry = Slot<237, Status*(const SessionOptions*, const char* key, int* out)>;
 // Tensors.
 using CreateTensorAsOrtValue =
     Slot<48, Status*(Allocator*, const int64_t* dims, size_t rank, int type, Value** out)>;

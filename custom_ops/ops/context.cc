@@ -19,8 +19,8 @@ Tensor Context::view(const ort::Value* value) const {
   api_.call<slot::ReleaseTensorTypeAndShapeInfo>(info);
   check(status);
   if (!fits)
-    refuse(300 + FM_E_CAPACITY, "rank " + std::to_string(rank) + " is above the limit of " +
-                                    std::to_string(FM_MAX_RANK));
+    refuse(code_of(FM_E_CAPACITY), "rank " + std::to_string(rank) + " is above the limit of " +
+                                       std::to_string(FM_MAX_RANK));
   tensor.rank = static_cast<int>(rank);
   // The only getter is for mutable data; inputs are read and never written.
   check(api_.call<slot::GetTensorMutableData>(const_cast<ort::Value*>(value), &tensor.data));

@@ -24,8 +24,8 @@ class Decompress {
     if (!dtype) refuse(kNodeCode, "attribute 'dtype' is missing");
     const DType* type = *dtype > 0 && *dtype < 256 ? find_dtype(static_cast<int>(*dtype)) : nullptr;
     if (type == nullptr)
-      refuse(300 + FM_E_DTYPE, "attribute 'dtype' is " + std::to_string(*dtype) +
-                                   ", tensors of this type are not carried");
+      refuse(kNodeCode, "attribute 'dtype' is " + std::to_string(*dtype) +
+                            ", tensors of this type are not carried");
     dtype_ = type->onnx;
     shape_ = attributes.integers("shape");
     chain_ = chain_of(attributes, dtype_, shape_ ? static_cast<int>(shape_->size()) : -1);
@@ -46,8 +46,8 @@ class Decompress {
       // The graph may declare the value differently from the attribute; then the buffer has another
       // size.
       if (y.dtype != dtype_)
-        refuse(300 + FM_E_DTYPE, "the graph declares " + name_of(y.dtype) +
-                                     " where attribute 'dtype' says " + name_of(dtype_));
+        refuse(kUnexpectedCode, "the graph declares " + name_of(y.dtype) +
+                                    " where attribute 'dtype' says " + name_of(dtype_));
       if (decode(&chain_, bytes, payload.elements, y.data, info.tensor_nbytes, context.runner(),
                  &why) != FM_OK)
         refuse(why);
@@ -70,17 +70,17 @@ class Decompress {
   // A header that lies about the tensor stops here, before anything of its size is allocated.
   void expect_declared(const PayloadInfo& info) const {
     if (info.dtype != dtype_)
-      refuse(300 + FM_E_DTYPE, "the payload holds " + name_of(info.dtype) +
-                                   " where attribute 'dtype' says " + name_of(dtype_));
+      refuse(kUnexpectedCode, "the payload holds " + name_of(info.dtype) +
+                                  " where attribute 'dtype' says " + name_of(dtype_));
     if (!shape_) return;
     bool agrees = shape_->size() == static_cast<size_t>(info.rank);
     for (size_t i = 0; agrees && i < shape_->size(); ++i)
       agrees = (*shape_)[i] < 0 || (*shape_)[i] == info.dims[i];
     if (!agrees)
-      refuse(300 + FM_E_HEADER, "the payload's header says shape " +
-                                    text_of(info.dims, static_cast<size_t>(info.rank)) +
-                                    " where attribute 'shape' says " +
-                                    text_of(shape_->data(), shape_->size()));
+      refuse(kUnexpectedCode, "the payload's header says shape " +
+                                  text_of(info.dims, static_cast<size_t>(info.rank)) +
+                                  " where attribute 'shape' says " +
+                                  text_of(shape_->data(), shape_->size()));
   }
 
   ort::Api api_;

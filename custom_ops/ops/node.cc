@@ -63,8 +63,10 @@ Chain chain_of(const Attributes& attributes, int dtype, int rank) {
   if (!text) refuse(kNodeCode, "attribute 'chain' is missing");
   Chain chain;
   Failure why;
-  if (Chain::parse(text->c_str(), text->size(), &chain, &why) != FM_OK) refuse(why);
-  if (dtype != ort::kUndefinedType && chain.check(dtype, rank, &why) != FM_OK) refuse(why);
+  if (Chain::parse(text->c_str(), text->size(), &chain, &why) != FM_OK)
+    refuse(kChainCode, "chain '" + *text + "': " + why.text);
+  if (dtype != ort::kUndefinedType && chain.check(dtype, rank, &why) != FM_OK)
+    refuse(kChainCode, "chain '" + *text + "': " + why.text);
   return chain;
 }
 

@@ -11,11 +11,18 @@
 
 namespace fm::ops {
 
-// Codes that belong to a node rather than to a payload; payload failures are 300 + their FM_E_
-// code.
-inline constexpr int kNodeCode = 320;      // attributes or inputs that the operator cannot take
-inline constexpr int kInternalCode = 321;  // a bug in this library
-inline constexpr int kRuntimeCode = 503;   // the runtime is too old
+// Codes of docs/errors.md for what belongs to a node or to the runtime.
+inline constexpr int kNodeCode = 146;   // attributes or inputs that the operator cannot take
+inline constexpr int kChainCode = 147;  // the chain is not known here, or does not take the type
+inline constexpr int kUnexpectedCode = 309;  // a sound payload, but not of the declared tensor
+inline constexpr int kRuntimeCode = 540;     // the runtime is too old
+
+// The code of docs/errors.md for an FM_E_ code, the same as in fmpass/codecs/native.py.
+inline int code_of(int error) {
+  if (error == FM_E_MEMORY) return 524;
+  if (error == FM_E_UNSUPPORTED) return 523;
+  return 300 + error;
+}
 
 // Thrown and caught inside this library only.
 struct Refusal {
@@ -28,7 +35,7 @@ struct Refusal {
   throw Refusal{code, std::move(text)};
 }
 
-[[noreturn]] inline void refuse(const Failure& why) { refuse(300 + why.code, why.text); }
+[[noreturn]] inline void refuse(const Failure& why) { refuse(code_of(why.code), why.text); }
 
 // Lets errors of the runtime itself through unchanged.
 inline void check(ort::Status* status) {
@@ -50,18 +57,17 @@ ort::Status* guarded(ort::Api api, const std::string& edge, Body&& body) noexcep
   } catch (const Refusal& refusal) {
     if (refusal.status != nullptr) return refusal.status;
     try {
-      return api.call<ort::slot::CreateStatus>(
-          refusal.code == kInternalCode ? ort::kRuntimeException : ort::kInvalidArgument,
-          sentence(refusal.code, edge, refusal.text).c_str());
-    } catch (...) {
+      const std::string text = sentence(refusal.code, edge, refusal.text);
+      return api.call<ort::slot::CreateStatus>(ort::kInvalidArgument, text.c_str());
+    } catch (const std::bad_alloc&) {
     }
   } catch (const std::bad_alloc&) {
   } catch (...) {
     return api.call<ort::slot::CreateStatus>(ort::kRuntimeException,
-                                             "error[FM321]: unexpected exception in an operator");
+                                             "unexpected exception in an operator of fmpass");
   }
   return api.call<ort::slot::CreateStatus>(ort::kFail,
-                                           "error[FM310]: out of memory in an operator");
+                                           "error[FM524]: out of memory in an operator");
 }
 
 }  // namespace fm::ops
