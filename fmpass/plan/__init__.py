@@ -1,5 +1,6 @@
 """A plan: one decision for every edge of a model, kept or left alone, each with its reason. Pure values, JSON in and out."""
 
+from fmpass.plan.options import Options
 from fmpass.plan.plan import Decision, Plan
 
-__all__ = ["Decision", "Plan"]
+__all__ = ["Decision", "Options", "Plan"]

@@ -1,0 +1,222 @@
+"""What users call: thin functions over graph, plan, passes, measure and runtime.
+
+A model is a path, an onnx.ModelProto, an onnx_ir.Model or an onnx_graphsurgeon.Graph; the result has the type that came
+in, and what came in is never changed.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fmpass.errors import FmpassError, NothingToGain, UsageError
+from fmpass.graph import io
+from fmpass.plan import Options, Plan
+
+if TYPE_CHECKING:
+    import onnx
+    import onnx_ir as ir
+
+    from fmpass.graph.edges import Edge
+    from fmpass.graph.io import AnyModel, LoadedModel
+    from fmpass.measure.result import NotRun, VerifyReport
+
+PathLike = str | os.PathLike[str]
+Verifier = Callable[["LoadedModel", "onnx.ModelProto"], "VerifyReport | NotRun"]
+"""Compares the original with the rewritten model before anything is written; raises VerificationFailed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Sums over the edges of a model. Bytes are None where a size is unknown; give it with `dims`."""
+
+    edges: int
+    stored: int
+    activation_nbytes: int | None
+    peak_live_nbytes: int | None
+    weight_nbytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class InspectResult:
+    """All edges of a model, main graph first, and their totals."""
+
+    edges: tuple[Edge, ...]
+    totals: Totals
+
+
+@dataclass(frozen=True, slots=True)
+class RewriteResult:
+    """A rewritten model. `model` is of the kind that came in, for a path the `output` path that was written.
+
+    `pairs` counts those of the model, `inserted` those that were not there before.
+    """
+
+    model: AnyModel
+    output: Path | None
+    plan: Plan
+    pairs: int
+    inserted: int
+    verification: VerifyReport | NotRun | None
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveResult:
+    """A model without pairs, and how many there were."""
+
+    model: AnyModel
+    output: Path | None
+    pairs: int
+
+
+def inspect(model: AnyModel, dims: Mapping[str, int] | None = None) -> InspectResult:
+    """List the activation edges of a model. `dims` gives sizes to symbolic dimensions.
+
+    Raises UnsupportedModel FM10x for a model that cannot be read, UsageError FM025 for a dimension that it has not.
+    """
+    from fmpass.graph import edges, liveness
+    from fmpass.plan import select
+
+    loaded = io.load(model)
+    found = edges.edges(loaded, dims)
+    select.check_dims(Options(dims=dict(dims or {})), found)
+    totals = Totals(
+        edges=len(found),
+        stored=sum(edge.stored for edge in found),
+        activation_nbytes=liveness.activation_nbytes(found),
+        peak_live_nbytes=liveness.peak_live_nbytes(found),
+        weight_nbytes=_weight_nbytes(loaded.model),
+    )
+    return InspectResult(found, totals)
+
+
+def rewrite(
+    model: AnyModel,
+    output: PathLike | None = None,
+    *,
+    chain: str | None = None,
+    plan: Plan | PathLike | None = None,
+    options: Options | None = None,
+) -> Any:
+    """Put compression pairs around the activation edges of `model` and return it as the type that came in.
+
+    For a path the rewritten file is `output`, by default `STEM.fm.onnx` beside it, and its path is returned. `chain`
+    is short for `options.chain`. Raises NothingToGain FM200 where no edge can have a pair.
+    """
+    asked = options or Options()
+    if chain is not None:
+        import dataclasses
+
+        asked = dataclasses.replace(asked, chain=chain)
+    return rewrite_model(model, output, plan=plan, options=asked).model
+
+
+def rewrite_model(
+    model: AnyModel,
+    output: PathLike | None = None,
+    *,
+    plan: Plan | PathLike | None = None,
+    options: Options | None = None,
+    verifier: Verifier | None = None,
+) -> RewriteResult:
+    """The same with everything that is known about it. `verifier` is called before anything is written."""
+    from fmpass.graph import edges
+    from fmpass.graph.walk import scopes
+    from fmpass.passes.insert import InsertPairs, values
+    from fmpass.plan import select
+
+    asked = options or Options()
+    if plan is not None and asked.chain is not None:
+        raise UsageError("FM026", where="chain", problem="a plan brings its own chains", hint="give a plan or a chain")
+    loaded = io.load(model)
+    found = edges.edges(loaded, asked.dims)
+    chosen = _plan(plan, found, asked) if plan is not None else select.select(found, asked)
+    if not chosen.pairs:
+        raise NothingToGain("FM200", where=loaded.where, problem="no edge gets a pair", hint=_why_none(chosen))
+    by_key = {edge.key: edge for edge in found}
+    graphs = ((scope.path, scope.graph) for scope in scopes(loaded.model, loaded.origin))
+    insert = InsertPairs(chosen, by_key, values(graphs), asked.block, loaded.hidden_names())
+    loaded.modified = apply(insert, loaded.model)
+    inserted = sum(not by_key[d.scope, d.edge].paired for d in chosen.pairs)
+    verification = verifier(io.load(model), loaded.to_proto()) if verifier is not None else None
+    written = _save(loaded, output, ".fm.onnx")
+    return RewriteResult(_result(loaded, written), written, chosen, len(chosen.pairs), inserted, verification)
+
+
+def remove(model: AnyModel, output: PathLike | None = None) -> Any:
+    """Take all pairs out of `model`: the exact inverse of `rewrite`, of the type that came in.
+
+    For a path the file is `output`, by default `STEM.onnx` for a `STEM.fm.onnx`, else `STEM.nofm.onnx`.
+    """
+    return remove_model(model, output).model
+
+
+def remove_model(model: AnyModel, output: PathLike | None = None) -> RemoveResult:
+    """The same with the number of pairs that were there."""
+    from fmpass.passes.remove import RemovePairs, count
+
+    loaded = io.load(model)
+    pairs = count(loaded.model)
+    loaded.modified = apply(RemovePairs(), loaded.model)
+    written = _save(loaded, output, ".nofm.onnx")
+    return RemoveResult(_result(loaded, written), written, pairs)
+
+
+def apply(transform: ir.passes.InPlacePass, model: ir.Model) -> bool:
+    """Run a pass; True where it changed the model. Errors for users come through as they are."""
+    import onnx_ir as ir
+
+    try:
+        return transform(model).modified
+    except ir.passes.PreconditionError as error:
+        if isinstance(error.__cause__, FmpassError):
+            raise error.__cause__ from None
+        raise
+
+
+def _plan(plan: Plan | PathLike, found: tuple[Edge, ...], options: Options) -> Plan:
+    from fmpass.plan import select
+
+    if not isinstance(plan, Plan):
+        path = Path(plan)
+        try:
+            text = path.read_bytes()
+        except OSError as error:
+            raise UsageError(
+                "FM020", where=str(path), problem=f"cannot be read: {error.strerror}", hint="check the path"
+            ) from None
+        plan = Plan.from_json(text, str(path))
+    select.check_dims(options, found)
+    select.check_plan(plan, found)
+    return select.complete(plan, found)
+
+
+def _why_none(plan: Plan) -> str:
+    reasons = list(dict.fromkeys(d.reason for d in plan.decisions))
+    return f"the reasons: {'; '.join(reasons[:3])}" if reasons else "the model has no activation edges"
+
+
+def _save(loaded: LoadedModel, output: PathLike | None, suffix: str) -> Path | None:
+    if output is None:
+        if loaded.path is None:
+            return None
+        stem = loaded.path.name.removesuffix(".onnx")
+        name = f"{stem.removesuffix('.fm')}.onnx" if suffix == ".nofm.onnx" and stem.endswith(".fm") else stem + suffix
+        output = loaded.path.with_name(name)
+    return loaded.save(output)
+
+
+def _result(loaded: LoadedModel, written: Path | None) -> AnyModel:
+    return written if loaded.kind == "path" else loaded.give_back()
+
+
+def _weight_nbytes(model: ir.Model) -> int:
+    return sum(
+        value.const_value.nbytes
+        for graph in model.graphs()
+        for value in graph.initializers.values()
+        if value.const_value is not None
+    )

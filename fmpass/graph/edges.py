@@ -1,0 +1,223 @@
+"""The activation edges of a model: every tensor that one node computes and another one reads, in every graph scope."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from fmpass.dtypes import LEFT_ALONE, DType, by_onnx
+from fmpass.graph import shapes, zero_points
+from fmpass.graph.flow import Flow
+from fmpass.graph.schema import DOMAIN
+from fmpass.graph.shapes import UNKNOWN, Dim, Types, ValueType
+from fmpass.graph.stored import STORED, Verdicts
+from fmpass.graph.walk import Scope, scopes
+
+if TYPE_CHECKING:
+    import onnx_ir as ir
+
+    from fmpass.graph.io import LoadedModel
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """One activation tensor.
+
+    `scope` is "" for the main graph, else the path of the body: `If_0/then_branch`. `type_number` is the ONNX number of
+    the element type, 0 where unknown; `dtype` is None there and for types that payloads do not carry. `shape` has sizes,
+    names of symbolic sizes and None for unknown ones, and is None itself where the rank is unknown; `nbytes` is None
+    unless every size is known.
+    `stored` says whether a fusing runtime writes the tensor to memory; `reason` why it does not, or, for a stored one,
+    why it cannot get a pair ("" if it can). `first_use` is the place of the producer, `last_use` that of the last
+    reader, counted in nodes of the edge's own graph. `zero_point` is the known zero point of an integer tensor.
+    `paired` is True where the edge already has its pair.
+    """
+
+    name: str
+    scope: str
+    dtype: DType | None
+    type_number: int
+    shape: tuple[Dim, ...] | None
+    producer: str
+    producer_op: str
+    consumers: tuple[str, ...]
+    stored: bool
+    reason: str
+    nbytes: int | None
+    first_use: int
+    last_use: int
+    zero_point: int | None = None
+    paired: bool = False
+
+    @property
+    def eligible(self) -> bool:
+        """True where a pair can be put on the edge."""
+        return self.stored and not self.reason
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """(scope, name): unique in a model."""
+        return (self.scope, self.name)
+
+
+def edges(loaded: LoadedModel, dims: Mapping[str, int] | None = None, types: Types | None = None) -> tuple[Edge, ...]:
+    """All edges: the main graph in node order, then bodies. `dims` gives sizes to symbolic dimensions for `nbytes`.
+
+    Constants, initializers, graph inputs and tensors that nobody reads are no edges; a pair that is already there is a
+    mark on its edge, not more edges. `types` saves the inference where it has been run already.
+    """
+    return tuple(_Finder(loaded, shapes.infer(loaded) if types is None else types, dims or {}).run())
+
+
+class _Finder:
+    def __init__(self, loaded: LoadedModel, types: Types, dims: Mapping[str, int]) -> None:
+        self._loaded = loaded
+        self._types = types
+        self._dims = dims
+        self._scopes = {scope.path: scope for scope in scopes(loaded.model, loaded.origin)}
+        self._scope_of = {scope.graph: scope for scope in self._scopes.values()}
+
+    def run(self) -> Iterator[Edge]:
+        constants: dict[str, frozenset[ir.Value]] = {}
+        for scope in self._scopes.values():  # an enclosing graph comes before its bodies
+            flow = Flow(scope.graph, constants[scope.parent] if scope.owner is not None else frozenset())
+            constants[scope.path] = flow.constants
+            verdicts = Verdicts(flow)
+            for node in flow.nodes:
+                if node.domain == DOMAIN:
+                    continue
+                for value in node.outputs:
+                    if value.name and value not in flow.constants:
+                        edge = self._edge(scope, flow, value, verdicts[value])
+                        if edge is not None:
+                            yield edge
+        yield from self._in_functions()
+
+    def _edge(self, scope: Scope, flow: Flow, value: ir.Value, verdict: str) -> Edge | None:
+        node, name = value.producer(), value.name
+        if node is None or name is None:
+            return None
+        readers, paired = _direct_readers(value)
+        if not readers:
+            return None
+        kind = self._types.get((scope.path, name), UNKNOWN)
+        dtype = by_onnx(kind.onnx)
+        stored = verdict == STORED
+        if stored and dtype is not None and not _carries_features(dtype, flow, node):
+            stored, verdict = False, "integer arithmetic on shapes, indices or conditions, not a feature map"
+        return Edge(
+            name=name,
+            scope=scope.path,
+            dtype=dtype,
+            type_number=kind.onnx,
+            shape=kind.shape,
+            producer=scope.labels[node],
+            producer_op=node.op_type,
+            consumers=tuple(dict.fromkeys(self._label(reader, scope) for reader in readers)),
+            stored=stored,
+            reason=_obstacle(kind) if stored else verdict,
+            nbytes=nbytes(dtype, kind.shape, self._dims),
+            first_use=flow.place[node],
+            last_use=self._last_use(scope, flow, value),
+            zero_point=zero_points.of(value) if stored else None,
+            paired=paired,
+        )
+
+    def _label(self, reader: ir.Node, scope: Scope) -> str:
+        """The reader's label, with the path from `scope` in front where it is in a body."""
+        inner = self._scope_of[reader.graph] if reader.graph in self._scope_of else scope
+        label = inner.labels.get(reader, reader.name or reader.op_type)
+        return label if inner is scope else f"{inner.path.removeprefix(scope.path).lstrip('/')}/{label}"
+
+    def _last_use(self, scope: Scope, flow: Flow, value: ir.Value) -> int:
+        """Place of the last node that reads `value` or an alias of it; the end of the graph for an output."""
+        last, todo = 0, [value]
+        while todo:
+            current = todo.pop()
+            if current.is_graph_output():
+                return len(flow.nodes)
+            for user, index in current.uses():
+                node = self._node_in(scope, user)
+                last = max(last, flow.place.get(node, 0) if node is not None else 0)
+                if index == 0 and node is user and flow.roles.get(user) == "alias":
+                    todo.extend(user.outputs)
+        return last
+
+    def _node_in(self, scope: Scope, node: ir.Node) -> ir.Node | None:
+        """The node of `scope` that is `node` or has it in a body."""
+        current: ir.Node | None = node
+        while current is not None and current.graph is not scope.graph:
+            inner = self._scope_of.get(current.graph) if current.graph is not None else None
+            current = inner.owner if inner is not None else None
+        return current
+
+    def _in_functions(self) -> Iterator[Edge]:
+        for function in self._loaded.model.functions.values():
+            scope = f"function {function.domain}::{function.name}"
+            for place, node in enumerate(function):
+                for value in node.outputs:
+                    readers = [user for user, _ in value.uses()]
+                    if value.name and readers:
+                        label, names = node.name or node.op_type, tuple(r.name or r.op_type for r in readers)
+                        reason = "inside a model-local function, which is left as it is"
+                        yield Edge(
+                            value.name,
+                            scope,
+                            None,
+                            0,
+                            None,
+                            label,
+                            node.op_type,
+                            names,
+                            False,
+                            reason,
+                            None,
+                            place,
+                            place,
+                        )
+
+
+def _direct_readers(value: ir.Value) -> tuple[list[ir.Node], bool]:
+    """Nodes that read `value`, seen through its pair, and whether it has one."""
+    found: list[ir.Node] = []
+    paired = False
+    for user, _ in value.uses():
+        if user.domain != DOMAIN:
+            found.append(user)
+            continue
+        paired = True
+        for output in user.outputs:
+            found.extend(_direct_readers(output)[0])
+    return found, paired
+
+
+def _carries_features(dtype: DType, flow: Flow, node: ir.Node) -> bool:
+    """False for wide integers and truth values, unless an integer kernel computes them."""
+    if dtype.kind == "float" or flow.roles[node] in ("quantise", "integer"):
+        return True
+    return flow.roles[node] == "heavy" and dtype.kind != "bool" and dtype.bits <= 32
+
+
+def _obstacle(kind: ValueType) -> str:
+    """Why a stored tensor of this type cannot travel as a payload, or ""."""
+    if kind.container:
+        return f"a {kind.container}, not a dense tensor"
+    if not kind.onnx:
+        return "its element type is unknown: shape inference stops before it"
+    if by_onnx(kind.onnx) is None:
+        return LEFT_ALONE.get(kind.onnx, f"element type {kind.onnx} is not carried")
+    return ""
+
+
+def nbytes(dtype: DType | None, shape: tuple[Dim, ...] | None, dims: Mapping[str, int]) -> int | None:
+    """Bytes of a tensor, or None where a size is neither known nor given by `dims`."""
+    if dtype is None or shape is None:
+        return None
+    elements = 1
+    for dim in shape:
+        size = dims.get(dim) if isinstance(dim, str) else dim
+        if size is None:
+            return None
+        elements *= size
+    return dtype.nbytes(elements)

@@ -1,0 +1,257 @@
+"""Files on disk: all or nothing, and external data that is referred to, linked or copied, never loaded."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from tempfile import mkstemp
+from typing import IO, TYPE_CHECKING
+
+from fmpass.errors import EnvironmentFailure, UnsupportedModel
+
+if TYPE_CHECKING:
+    import onnx
+
+INLINE_LIMIT = 1_900_000_000
+"""Bytes above which weights go to an external file: protobuf refuses messages of 2 GiB and more."""
+
+SMALLEST_EXTERNAL = 1024
+"""Initializers smaller than this stay inline: shape inference reads them."""
+
+_CHUNK = 16 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class ExternalTensor:
+    """Where a tensor's bytes lie. `nbytes` is None where the file does not say how many there are."""
+
+    tensor: str
+    location: str
+    offset: int
+    nbytes: int | None
+
+
+def external_tensors(proto: onnx.ModelProto) -> Iterator[ExternalTensor]:
+    """Every tensor with external data, bodies, attributes and functions included, in file order."""
+    for tensor in _tensors(proto):
+        if tensor.data_location == tensor.EXTERNAL:
+            entries = {e.key: e.value for e in tensor.external_data}
+            length = entries.get("length")
+            yield ExternalTensor(
+                tensor.name,
+                entries.get("location", ""),
+                int(entries.get("offset", "0")),
+                int(length) if length else None,
+            )
+
+
+def check_external_data(proto: onnx.ModelProto, path: Path) -> None:
+    """Raises UnsupportedModel FM103 where an external file is missing, too short or outside the model's directory."""
+    sizes: dict[str, int] = {}
+    for external in external_tensors(proto):
+        where = f"tensor {external.tensor!r} of {path.name}"
+        if external.location not in sizes:
+            parts = PurePosixPath(external.location)
+            if not external.location or parts.is_absolute() or ".." in parts.parts:
+                raise UnsupportedModel(
+                    "FM103",
+                    where=where,
+                    problem=f"external data location {external.location!r} is not a path below the model's directory",
+                    hint="save the model again with its data beside it",
+                )
+            file = path.parent / external.location
+            try:
+                sizes[external.location] = file.stat().st_size
+            except OSError:
+                raise UnsupportedModel(
+                    "FM103",
+                    where=where,
+                    problem=f"its external data file {external.location!r} is missing",
+                    hint=f"put it into the directory of {path.name}",
+                ) from None
+        if external.offset + (external.nbytes or 0) > sizes[external.location]:
+            raise UnsupportedModel(
+                "FM103",
+                where=where,
+                problem=f"external data file {external.location!r} is too short: {sizes[external.location]} bytes",
+                hint="the file is truncated; copy it again",
+            )
+
+
+def place_external_data(locations: list[str], source_dir: Path, target: Path) -> None:
+    """Make external data reachable from `target` under the same relative locations: linked, or else copied.
+
+    Raises EnvironmentFailure FM503 where a different file is in the way: overwriting it could destroy the data of another model.
+    """
+    if not locations or _same(source_dir, target.parent):
+        return
+    for location in locations:
+        origin, wanted = source_dir / location, target.parent / location
+        if wanted.exists():
+            if _same(origin, wanted) or _equal(origin, wanted):
+                continue
+            raise EnvironmentFailure(
+                "FM503",
+                where=str(wanted),
+                problem="another file has the name that the external data of this model needs",
+                hint="write to another directory, or move that file away",
+            )
+        with _explained(wanted):
+            wanted.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                os.link(origin, wanted)
+            except OSError as error:
+                if error.errno in (errno.ENOSPC, errno.EACCES, errno.EROFS):
+                    raise
+                copy(origin, wanted)
+
+
+def copy(origin: Path, target: Path) -> None:
+    """The same bytes at `target`, streamed. Nothing happens where both are one file."""
+    if target.exists() and _same(origin, target):
+        return
+    with origin.open("rb") as source:
+        write(target, lambda out: shutil.copyfileobj(source, out, _CHUNK))
+
+
+def write(target: Path, fill: Callable[[IO[bytes]], object]) -> None:
+    """Create or replace `target` with what `fill` writes: either all of it, or the file is as it was before.
+
+    The bytes go to a temporary file in the same directory, are synced and renamed. Raises EnvironmentFailure FM501
+    (permission, directory), FM502 (disk full) or FM504 (anything else that the system reports).
+    """
+    with _explained(target):
+        handle, name = mkstemp(prefix=f".{target.name}.", suffix=".tmp", dir=target.parent)
+        temporary = Path(name)
+        try:
+            with os.fdopen(handle, "wb") as out:
+                fill(out)
+                out.flush()
+                os.fsync(out.fileno())
+            temporary.chmod(_mode(target))
+            temporary.replace(target)
+        except BaseException:  # Ctrl-C too must not leave the temporary file behind
+            with contextlib.suppress(OSError):
+                temporary.unlink()
+            raise
+
+
+def write_model(proto: onnx.ModelProto, target: Path, base: Path | None) -> None:
+    """Serialize and write. Weights that would make the file too large for protobuf go to `NAME.data` beside it.
+
+    `base` is the directory that external locations already in the proto refer to.
+    """
+    if inline_nbytes(proto) > INLINE_LIMIT:
+        proto = _externalized(proto, target)
+    del base
+    data = proto.SerializeToString(deterministic=True)
+    write(target, lambda out: out.write(data))
+
+
+def inline_nbytes(proto: onnx.ModelProto) -> int:
+    """Bytes of all tensors that lie inside the file."""
+    return sum(len(t.raw_data) or t.ByteSize() for t in _tensors(proto))
+
+
+def _externalized(proto: onnx.ModelProto, target: Path) -> onnx.ModelProto:
+    import onnx
+
+    location = f"{target.name}.data"
+    slim = onnx.ModelProto()
+    slim.CopyFrom(proto)
+    moved = [t for t in slim.graph.initializer if len(t.raw_data) >= SMALLEST_EXTERNAL]
+
+    def fill(out: IO[bytes]) -> None:
+        for tensor in moved:
+            offset, nbytes = out.tell(), out.write(tensor.raw_data)
+            tensor.ClearField("raw_data")
+            tensor.data_location = onnx.TensorProto.EXTERNAL
+            for key, value in (("location", location), ("offset", offset), ("length", nbytes)):
+                tensor.external_data.add(key=key, value=str(value))
+
+    write(target.parent / location, fill)
+    return slim
+
+
+def _tensors(proto: onnx.ModelProto) -> Iterator[onnx.TensorProto]:
+    graphs = [proto.graph]
+    nodes = [node for function in proto.functions for node in function.node]
+    while graphs or nodes:
+        if graphs:
+            graph = graphs.pop()
+            yield from graph.initializer
+            for sparse in graph.sparse_initializer:
+                yield from (sparse.values, sparse.indices)
+            nodes.extend(graph.node)
+        for node in nodes:
+            for attribute in node.attribute:
+                if attribute.HasField("t"):
+                    yield attribute.t
+                elif attribute.HasField("g"):
+                    graphs.append(attribute.g)
+                yield from attribute.tensors
+                graphs.extend(attribute.graphs)
+        nodes = []
+
+
+def _mode(target: Path) -> int:
+    """The permissions that the file has, or a new one would get; mkstemp gives 0600."""
+    try:
+        return target.stat().st_mode & 0o7777
+    except OSError:
+        mask = os.umask(0)
+        os.umask(mask)
+        return 0o666 & ~mask
+
+
+def _same(a: Path, b: Path) -> bool:
+    try:
+        return a.samefile(b)
+    except OSError:
+        return False
+
+
+def _equal(a: Path, b: Path) -> bool:
+    if a.stat().st_size != b.stat().st_size:
+        return False
+    with a.open("rb") as first, b.open("rb") as second:
+        while True:
+            x, y = first.read(_CHUNK), second.read(_CHUNK)
+            if x != y:
+                return False
+            if not x:
+                return True
+
+
+@contextlib.contextmanager
+def _explained(target: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        where = str(target)
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise EnvironmentFailure(
+                "FM502",
+                where=where,
+                problem="the disk is full",
+                hint="free some space, or write elsewhere with -o; nothing was written",
+            ) from None
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            raise EnvironmentFailure(
+                "FM501", where=where, problem="no permission to write here", hint="choose another place with -o"
+            ) from None
+        if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.EISDIR):
+            raise EnvironmentFailure(
+                "FM501",
+                where=where,
+                problem="cannot be written: the directory does not exist or it is a directory itself",
+                hint="create the directory, or choose another place with -o",
+            ) from None
+        raise EnvironmentFailure(
+            "FM504", where=where, problem=f"cannot be written: {error.strerror}", hint="choose another place with -o"
+        ) from None

@@ -1,0 +1,193 @@
+"""Models in and out: a path, a ModelProto, an onnx_ir.Model or a graphsurgeon Graph, given back as the kind that came in.
+
+A file is read without its external data. What is written is the source proto with the changes of the passes patched in
+(patch.py), so everything that onnx_ir does not carry (sparse initializers, training information, the order of
+value_info …) survives untouched.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from fmpass.errors import EnvironmentFailure, UnsupportedModel, UsageError
+from fmpass.graph import files, patch
+from fmpass.graph.walk import proto_scopes
+
+if TYPE_CHECKING:
+    import onnx
+    import onnx_ir as ir
+
+Kind = Literal["path", "proto", "ir", "graphsurgeon"]
+AnyModel = Any
+"""A path (str or os.PathLike), onnx.ModelProto, onnx_ir.Model or onnx_graphsurgeon.Graph."""
+
+
+@dataclass(slots=True)
+class LoadedModel:
+    """A model on its way through the passes. `model` is ours to change; what the caller gave is never changed.
+
+    `source` is the proto it was read from (None for an onnx_ir.Model), `origin` its nodes by onnx_ir node.
+    """
+
+    model: ir.Model
+    kind: Kind
+    path: Path | None = None
+    source: onnx.ModelProto | None = None
+    origin: dict[ir.Node, onnx.NodeProto] = field(default_factory=dict)
+    modified: bool = False
+
+    @property
+    def where(self) -> str:
+        """What to call the model in messages."""
+        return self.path.name if self.path else self.model.graph.name or "the model"
+
+    def to_proto(self) -> onnx.ModelProto:
+        """The model as it stands, as a proto of its own."""
+        if self.source is None:
+            return patch.from_ir(self.model)
+        if not self.modified:
+            return self.source
+        return patch.patched(self.source, self.model, self.origin)
+
+    def give_back(self) -> AnyModel:
+        """The model as the kind that came in. A path has no in-memory kind of its own and comes back as a ModelProto."""
+        if self.kind == "ir":
+            return self.model
+        proto = self.to_proto()
+        if self.kind == "graphsurgeon":
+            from fmpass.graph import graphsurgeon
+
+            return graphsurgeon.from_proto(proto)
+        return proto
+
+    def save(self, output: str | os.PathLike[str]) -> Path:
+        """Write the model to `output`, all of it or nothing.
+
+        An unchanged file keeps its bytes. External data stays where it is when `output` is in the same directory, else
+        it is hard-linked (or copied) beside it under the same relative location. Raises EnvironmentFailure FM50x.
+        """
+        target = Path(output)
+        if self.kind == "path" and self.path is not None:
+            files.place_external_data(self.external_locations(), self.path.parent, target)
+            if not self.modified:
+                files.copy(self.path, target)
+                return target
+        proto = self.to_proto()
+        base = self.path.parent if self.path else None
+        files.write_model(proto, target, base)
+        return target
+
+    def hidden_names(self) -> tuple[str, ...]:
+        """Value names that the file uses and `model` does not know: sparse initializers, stale value_info."""
+        if self.source is None:
+            return ()
+        names = [s.values.name for s in self.source.graph.sparse_initializer]
+        return (*names, *(info.name for _, graph in proto_scopes(self.source) for info in graph.value_info))
+
+    def external_locations(self) -> list[str]:
+        """Relative locations of external data files, each once, in the order of first use."""
+        return list(dict.fromkeys(e.location for e in files.external_tensors(self.source))) if self.source else []
+
+
+def load(model: AnyModel) -> LoadedModel:
+    """Read a model of any of the four kinds. Raises UnsupportedModel FM10x or, for anything else, UsageError FM022."""
+    if isinstance(model, (str, os.PathLike)):
+        return load_path(Path(os.fspath(model)))
+    import onnx
+    import onnx_ir as ir
+
+    if isinstance(model, onnx.ModelProto):
+        return _from_proto(model, "proto", None)
+    if isinstance(model, ir.Model):
+        return LoadedModel(model.clone(), "ir")
+    if type(model).__module__.partition(".")[0] == "onnx_graphsurgeon":
+        from fmpass.graph import graphsurgeon
+
+        return _from_proto(graphsurgeon.to_proto(model), "graphsurgeon", None)
+    raise UsageError(
+        "FM022",
+        where=type(model).__name__,
+        problem="is not a model",
+        hint="give a path, onnx.ModelProto, onnx_ir.Model or onnx_graphsurgeon.Graph",
+    )
+
+
+def load_path(path: Path) -> LoadedModel:
+    """Read an .onnx file without its weights in external files. Raises UnsupportedModel FM100 … FM105, FM500."""
+    import onnx
+    from google.protobuf.message import DecodeError
+
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise UnsupportedModel(
+            "FM100", where=str(path), problem="there is no such file", hint="check the path"
+        ) from None
+    except IsADirectoryError:
+        raise UnsupportedModel(
+            "FM100", where=str(path), problem="is a directory", hint="name the .onnx file in it"
+        ) from None
+    except OSError as error:
+        raise EnvironmentFailure(
+            "FM500", where=str(path), problem=f"cannot be read: {error.strerror}", hint="check permissions"
+        ) from None
+    proto = onnx.ModelProto()
+    try:
+        proto.ParseFromString(data)
+    except DecodeError:
+        raise _unreadable(path, data) from None
+    if not proto.ir_version and not proto.HasField("graph"):
+        raise _unreadable(path, b"")
+    del data
+    files.check_external_data(proto, path)
+    return _from_proto(proto, "path", path)
+
+
+def _unreadable(path: Path, data: bytes) -> UnsupportedModel:
+    # every ModelProto writer puts ir_version, field 1 of type varint, first
+    if data[:1] == b"\x08":
+        return UnsupportedModel(
+            "FM102", where=str(path), problem="the file is truncated or damaged", hint="export or download it again"
+        )
+    return UnsupportedModel(
+        "FM101", where=str(path), problem="is not an ONNX file", hint="give a model saved by onnx.save or an exporter"
+    )
+
+
+def _from_proto(proto: onnx.ModelProto, kind: Kind, path: Path | None) -> LoadedModel:
+    import onnx
+    import onnx_ir as ir
+
+    where = str(path) if path else proto.graph.name or "model"
+    if proto.ir_version > onnx.IR_VERSION:
+        raise UnsupportedModel(
+            "FM104",
+            where=where,
+            problem=f"IR version {proto.ir_version} is newer than {onnx.IR_VERSION}, the newest that onnx {onnx.__version__} knows",
+            hint="upgrade onnx, or export with an older IR version",
+        )
+    if not proto.graph.node:
+        raise UnsupportedModel(
+            "FM105", where=where, problem="the graph has no nodes", hint="there is nothing to rewrite"
+        )
+    sparse = patch.sparse_constant(proto.graph)
+    if sparse is not None:
+        raise UnsupportedModel(
+            "FM106",
+            where=f"node {sparse.name or sparse.op_type!r} of {where}",
+            problem="a Constant holds a sparse tensor",
+            hint="turn it into a dense Constant or an initializer",
+        )
+    try:
+        model = ir.from_proto(proto)
+    except (ir.serde.SerdeError, ValueError, KeyError) as error:
+        problem = " ".join(str(error).split())[:200]
+        raise UnsupportedModel(
+            "FM107", where=where, problem=f"the graph cannot be read: {problem}", hint="run onnx.checker on it"
+        ) from None
+    if path is not None:
+        ir.external_data.set_base_dir(model.graph, path.parent)
+    return LoadedModel(model, kind, path, proto, patch.origins(model, proto))

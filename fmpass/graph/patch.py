@@ -1,0 +1,132 @@
+"""The source proto with the changes of the passes patched in.
+
+A pass adds nodes, removes its own nodes again and renames inputs. Everything else in the file is none of its business
+and is taken over from the source as it is: other nodes, order, initializers of every kind, value_info, annotations,
+functions, training information, metadata.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import onnx
+    import onnx_ir as ir
+
+
+def subgraphs(node: onnx.NodeProto) -> Iterator[tuple[str, onnx.GraphProto]]:
+    """(attribute name, graph) of every body of a node; a list of graphs is numbered `name[i]`."""
+    for attribute in node.attribute:
+        if attribute.HasField("g"):
+            yield attribute.name, attribute.g
+        for i, graph in enumerate(attribute.graphs):
+            yield f"{attribute.name}[{i}]", graph
+
+
+def ir_subgraphs(node: ir.Node) -> Iterator[tuple[str, ir.Graph]]:
+    """The same for an onnx_ir node."""
+    import onnx_ir as ir
+
+    for attribute in node.attributes.values():
+        if attribute.is_ref():
+            continue
+        if attribute.type == ir.AttributeType.GRAPH:
+            yield attribute.name, attribute.as_graph()
+        elif attribute.type == ir.AttributeType.GRAPHS:
+            for i, graph in enumerate(attribute.as_graphs()):
+                yield f"{attribute.name}[{i}]", graph
+
+
+def origins(model: ir.Model, proto: onnx.ModelProto) -> dict[ir.Node, onnx.NodeProto]:
+    """The source node of every onnx_ir node, bodies included; valid for a model just read from `proto`."""
+    found: dict[ir.Node, onnx.NodeProto] = {}
+    todo: list[tuple[ir.Graph, onnx.GraphProto]] = [(model.graph, proto.graph)]
+    while todo:
+        graph, source = todo.pop()
+        for node, node_proto in zip(graph, source.node, strict=True):
+            found[node] = node_proto
+            if any(a.HasField("g") or a.graphs for a in node_proto.attribute):
+                bodies = zip(ir_subgraphs(node), subgraphs(node_proto), strict=True)
+                todo.extend((body, body_proto) for (_, body), (_, body_proto) in bodies)
+    return found
+
+
+def patched(source: onnx.ModelProto, model: ir.Model, origin: dict[ir.Node, onnx.NodeProto]) -> onnx.ModelProto:
+    """A copy of `source` with the nodes, inputs, value types and opset imports of `model`."""
+    import onnx
+
+    out = onnx.ModelProto()
+    out.CopyFrom(source)
+    _patch_graph(out.graph, model.graph, origin)
+    wanted = dict(model.graph.opset_imports)
+    kept = [o for o in source.opset_import if (o.domain if o.domain != "ai.onnx" else "") in wanted]
+    known = {o.domain for o in source.opset_import}
+    del out.opset_import[:]
+    out.opset_import.extend(kept)
+    for domain in sorted(set(wanted) - known - ({""} if "ai.onnx" in known else set())):
+        out.opset_import.add(domain=domain, version=wanted[domain])
+    return out
+
+
+def _patch_graph(target: onnx.GraphProto, graph: ir.Graph, origin: dict[ir.Node, onnx.NodeProto]) -> None:
+    import onnx_ir as ir
+
+    before = {name for node in target.node for name in node.output}
+    nodes = list(graph)
+    added = [node for node in nodes if node not in origin]
+    target_nodes = [origin[node] if node in origin else ir.to_proto(node) for node in nodes]
+    del target.node[:]
+    target.node.extend(target_nodes)  # copies, so the source nodes stay as they are
+    for node, proto in zip(nodes, target.node, strict=True):
+        names = ["" if value is None else value.name or "" for value in node.inputs]
+        if len(names) != len(proto.input) or any(a != b for a, b in zip(names, proto.input, strict=True)):
+            if len(names) < len(proto.input) and names == list(proto.input[: len(names)]):
+                continue  # only trailing empty inputs, which onnx_ir may leave out
+            del proto.input[:]
+            proto.input.extend(names)
+    for node, proto in zip(nodes, target.node, strict=True):
+        if any(a.HasField("g") or a.graphs for a in proto.attribute):
+            for (_, body), (_, body_proto) in zip(ir_subgraphs(node), subgraphs(proto), strict=True):
+                _patch_graph(body_proto, body, origin)
+    _patch_value_info(target, added, before)
+
+
+def _patch_value_info(target: onnx.GraphProto, added: Iterable[ir.Node], before: set[str]) -> None:
+    import onnx_ir as ir
+
+    gone = before - {name for node in target.node for name in node.output}
+    if gone:
+        kept = [info for info in target.value_info if info.name not in gone]
+        if len(kept) < len(target.value_info):
+            del target.value_info[:]
+            target.value_info.extend(kept)
+    for node in added:
+        target.value_info.extend(ir.to_proto(v) for v in node.outputs if v.name and v.type is not None)
+
+
+def from_ir(model: ir.Model) -> onnx.ModelProto:
+    """The proto of an onnx_ir.Model, without the value_info that onnx_ir adds for initializers."""
+    import onnx_ir as ir
+
+    proto = ir.to_proto(model)
+    names = {tensor.name for tensor in proto.graph.initializer}
+    kept = [info for info in proto.graph.value_info if info.name not in names]
+    if len(kept) < len(proto.graph.value_info):
+        del proto.graph.value_info[:]
+        proto.graph.value_info.extend(kept)
+    return proto
+
+
+def sparse_constant(graph: onnx.GraphProto) -> onnx.NodeProto | None:
+    """The first Constant node with a sparse value, bodies included."""
+    todo = [graph]
+    while todo:
+        for node in todo.pop().node:
+            if node.op_type == "Constant" and any(a.HasField("sparse_tensor") for a in node.attribute):
+                return node
+            if node.attribute:
+                todo.extend(body for _, body in subgraphs(node))
+    return None

@@ -1,0 +1,172 @@
+"""Types and symbolic shapes of all values, found by ONNX's own inference on the original model, which stays as it is.
+
+Inference runs on a slim copy: large initializers become inputs of the same type, so neither their bytes nor protobuf's
+2 GB limit matter. Where value_info is already complete nothing is run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from fmpass.graph.surrogates import SURROGATES, substitute
+from fmpass.graph.walk import proto_scopes
+
+if TYPE_CHECKING:
+    import onnx
+
+    from fmpass.graph.io import LoadedModel
+
+Dim = int | str | None
+"""A size, the name of a symbolic size, or None where nothing is known."""
+
+_SMALL = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class ValueType:
+    """`onnx` is the `TensorProto.DataType` number, 0 where unknown. `shape` is None where even the rank is unknown.
+
+    `container` names what a value is that is no dense tensor: "sequence", "optional", "map" or "sparse tensor".
+    """
+
+    onnx: int = 0
+    shape: tuple[Dim, ...] | None = None
+    container: str = ""
+
+
+Types = Mapping[tuple[str, str], ValueType]
+"""(scope path, value name) → type."""
+
+UNKNOWN = ValueType()
+
+
+def infer(loaded: LoadedModel) -> Types:
+    """Types of all values of all scopes. A value that is missing here has an unknown type."""
+    proto = loaded.source
+    slim = _slim_from_ir(loaded) if proto is None else _slim(proto)
+    if not _complete(slim):
+        slim = _run(slim)
+    found: dict[tuple[str, str], ValueType] = {}
+    for path, graph in proto_scopes(slim):
+        for infos in (graph.value_info, graph.input, graph.output):
+            for info in infos:
+                found[path, info.name] = value_type(info.type)
+    return found
+
+
+def value_type(proto: onnx.TypeProto) -> ValueType:
+    """A TypeProto as a value."""
+    kind = proto.WhichOneof("value")
+    if kind == "tensor_type":
+        tensor = proto.tensor_type
+        if not tensor.HasField("shape"):
+            return ValueType(tensor.elem_type)
+        return ValueType(tensor.elem_type, tuple(_dim(d) for d in tensor.shape.dim))
+    if kind is None:
+        return UNKNOWN
+    return ValueType(container=kind.removesuffix("_type").replace("_", " "))
+
+
+def _dim(proto: onnx.TensorShapeProto.Dimension) -> Dim:
+    if proto.HasField("dim_value"):
+        return proto.dim_value if proto.dim_value > 0 else None  # exporters write 0 and −1 for "unknown"
+    return proto.dim_param or None
+
+
+def _slim(source: onnx.ModelProto) -> onnx.ModelProto:
+    """A copy for inference: no weights, contrib operators replaced by look-alikes."""
+    import onnx
+
+    slim = onnx.ModelProto(ir_version=max(source.ir_version, 4))  # before IR 4 initializers had to be inputs
+    slim.opset_import.extend(source.opset_import)
+    slim.functions.extend(source.functions)
+    graph = slim.graph
+    graph.input.extend(source.graph.input)
+    graph.output.extend(source.graph.output)
+    graph.value_info.extend(source.graph.value_info)
+    graph.node.extend(source.graph.node)
+    inputs = {i.name for i in source.graph.input}
+    for tensor in source.graph.initializer:
+        if tensor.data_location != tensor.EXTERNAL and len(tensor.raw_data) <= _SMALL and _elements(tensor) <= _SMALL:
+            graph.initializer.append(tensor)
+        elif tensor.name not in inputs:
+            graph.input.append(onnx.helper.make_tensor_value_info(tensor.name, tensor.data_type, list(tensor.dims)))
+    for sparse in source.graph.sparse_initializer:
+        graph.input.append(
+            onnx.helper.make_tensor_value_info(sparse.values.name, sparse.values.data_type, list(sparse.dims))
+        )
+    _prepare(graph)
+    return slim
+
+
+def _slim_from_ir(loaded: LoadedModel) -> onnx.ModelProto:
+    """The same for an onnx_ir.Model, whose weights may lie in files or be larger than protobuf allows."""
+    import onnx
+    import onnx_ir as ir
+
+    model = loaded.model.clone()
+    large: list[onnx.ValueInfoProto] = []
+    for value in list(model.graph.initializers.values()):
+        tensor = value.const_value
+        if tensor is not None and tensor.size <= _SMALL and tensor.nbytes <= _SMALL * 8:
+            continue
+        if value not in model.graph.inputs:
+            large.append(ir.to_proto(value))
+        del model.graph.initializers[value.name or ""]
+    slim = ir.to_proto(model)
+    slim.graph.input.extend(large)
+    slim.ir_version = max(slim.ir_version, 4)
+    _prepare(slim.graph)
+    return slim
+
+
+def _prepare(graph: onnx.GraphProto) -> None:
+    """Replace what inference does not know, and forget sizes of inputs that cannot be meant: 0 and less."""
+    from fmpass.graph.patch import subgraphs
+
+    for info in graph.input:
+        for dim in info.type.tensor_type.shape.dim:
+            if dim.HasField("dim_value") and dim.dim_value <= 0:
+                dim.ClearField("dim_value")
+
+    todo = [graph]
+    while todo:
+        current = todo.pop()
+        for node in current.node:
+            if (node.domain, node.op_type) in SURROGATES:
+                substitute(node)
+            if node.attribute:
+                todo.extend(body for _, body in subgraphs(node))
+
+
+def _elements(tensor: onnx.TensorProto) -> int:
+    count = 1
+    for dim in tensor.dims:
+        count *= dim
+    return count
+
+
+def _complete(slim: onnx.ModelProto) -> bool:
+    """True where every node output already has a type and shape."""
+    for _, graph in proto_scopes(slim):
+        known = {
+            info.name
+            for infos in (graph.value_info, graph.output)
+            for info in infos
+            if info.type.tensor_type.elem_type and info.type.tensor_type.HasField("shape")
+        }
+        if any(name and name not in known for node in graph.node for name in node.output):
+            return False
+    return True
+
+
+def _run(slim: onnx.ModelProto) -> onnx.ModelProto:
+    from onnx import shape_inference
+
+    try:
+        return shape_inference.infer_shapes(slim, data_prop=True)
+    except (shape_inference.InferenceError, RuntimeError, ValueError):
+        # a model whose own annotations contradict each other: what the file says is all we know
+        return slim

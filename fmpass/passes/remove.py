@@ -1,0 +1,58 @@
+"""Take the pairs out again: the exact inverse of insert.py."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import onnx_ir as ir
+
+from fmpass.errors import UnsupportedModel
+from fmpass.graph.schema import COMPRESS, DECOMPRESS, DOMAIN
+
+
+@dataclass(frozen=True)
+class RemovePairs(ir.passes.InPlacePass):
+    """Give every reader of a restored tensor the original again and drop the nodes of our domain."""
+
+    def requires(self, model: ir.Model) -> None:
+        """Every FmDecompress restores what an FmCompress of the model was given. Raises UnsupportedModel FM202."""
+        for graph in model.graphs():
+            for node in graph:
+                if node.domain == DOMAIN and node.op_type == DECOMPRESS and _original(node) is None:
+                    raise UnsupportedModel(
+                        "FM202",
+                        where=f"node {node.name!r}",
+                        problem="the payload that it decodes is not made by a FmCompress of this model",
+                        hint="pairs that were edited by hand cannot be removed",
+                    )
+
+    def call(self, model: ir.Model) -> ir.passes.PassResult:
+        """Remove all pairs."""
+        found: list[ir.Node] = [n for graph in model.graphs() for n in graph if n.domain == DOMAIN]
+        for node in found:
+            for output in node.outputs:
+                origin = _original(node)
+                if origin is not None and not (node.op_type == COMPRESS and output is node.outputs[0]):
+                    output.replace_all_uses_with(origin, replace_graph_outputs=True)
+        for node in sorted(found, key=lambda n: n.op_type == COMPRESS):  # readers of payloads first
+            assert node.graph is not None
+            node.graph.remove(node, safe=True)
+        if found:
+            model.graph.opset_imports.pop(DOMAIN, None)
+        return ir.passes.PassResult(model, bool(found))
+
+
+def count(model: ir.Model) -> int:
+    """Pairs in a model: its FmDecompress nodes."""
+    return sum(n.domain == DOMAIN and n.op_type == DECOMPRESS for graph in model.graphs() for n in graph)
+
+
+def _original(node: ir.Node) -> ir.Value | None:
+    """The tensor that a pair was put around, from either of its nodes."""
+    if node.op_type == COMPRESS:
+        return node.inputs[0]
+    payload = node.inputs[0] if node.inputs else None
+    maker = payload.producer() if payload is not None else None
+    if maker is None or maker.domain != DOMAIN or maker.op_type != COMPRESS:
+        return None
+    return maker.inputs[0]
