@@ -35,7 +35,7 @@ def shape(dims: Sequence[int | str | None] | None) -> str:
 
 
 def number(value: float | None) -> str:
-    """Three significant digits, never more than eight columns."""
+    """Three significant digits, never more than ten columns."""
     if value is None:
         return "–"
     if value == 0:
