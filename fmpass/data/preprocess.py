@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import importlib
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
+import msgspec.toml
 import numpy as np
 
 from fmpass.data.signature import Array, Dim, InputSpec, nearest
-from fmpass.errors import EnvironmentFailure, UsageError
+from fmpass.errors import UsageError
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -132,8 +131,8 @@ def read_preprocess(path: Path) -> Preprocess:
             "FM034", where=str(path), problem=error.strerror or str(error), hint="give --preprocess FILE.toml"
         ) from None
     try:
-        table = _parse_toml(text.decode())
-    except ValueError as error:
+        table = msgspec.toml.decode(text)
+    except (msgspec.DecodeError, ValueError) as error:
         raise UsageError(
             "FM034", where=path.name, problem=f"not TOML: {error}", hint="lines are `key = value`"
         ) from None
@@ -149,17 +148,3 @@ def read_preprocess(path: Path) -> Preprocess:
         return msgspec.convert(table, Preprocess)
     except msgspec.ValidationError as error:
         raise UsageError("FM034", where=path.name, problem=str(error), hint="see the keys in docs/cli.md") from None
-
-
-def _parse_toml(text: str) -> dict[str, Any]:
-    name = "tomllib" if sys.version_info >= (3, 11) else "tomli"  # Python 3.10 has no TOML reader of its own
-    try:
-        reader = importlib.import_module(name)
-    except ModuleNotFoundError:
-        raise EnvironmentFailure(
-            "FM530",
-            where="--preprocess",
-            problem=f"reading TOML needs the package {name}",
-            hint="pip install 'fmpass[images]'",
-        ) from None
-    return reader.loads(text)
