@@ -1,4 +1,4 @@
-"""fmpass: a compiler pass that compresses the feature maps of any ONNX model and proves that it still computes the same.
+"""A compiler pass that compresses the feature maps of any ONNX model and proves that it still computes the same.
 
 Names are loaded when they are first used: `import fmpass` alone imports neither onnx nor onnxruntime.
 """

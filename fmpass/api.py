@@ -17,15 +17,16 @@ from fmpass.graph import io
 from fmpass.plan import Options, Plan
 
 if TYPE_CHECKING:
-    import onnx
     import onnx_ir as ir
 
+    from fmpass.data import DataOptions
+    from fmpass.data.source import Source
     from fmpass.graph.edges import Edge
     from fmpass.graph.io import AnyModel, LoadedModel
     from fmpass.measure.result import NotRun, VerifyReport
 
 PathLike = str | os.PathLike[str]
-Verifier = Callable[["LoadedModel", "onnx.ModelProto"], "VerifyReport | NotRun"]
+Verifier = Callable[["LoadedModel", "LoadedModel"], "VerifyReport | NotRun"]
 """Compares the original with the rewritten model before anything is written; raises VerificationFailed."""
 
 
@@ -61,6 +62,14 @@ class RewriteResult:
     pairs: int
     inserted: int
     verification: VerifyReport | NotRun | None
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """What a model gave. `outputs` has one `{name: value}` a feed, `latency_ms` the time of each."""
+
+    outputs: tuple[dict[str, Any], ...]
+    latency_ms: tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +150,7 @@ def rewrite_model(
     insert = InsertPairs(chosen, by_key, values(graphs), asked.block, loaded.hidden_names())
     loaded.modified = apply(insert, loaded.model)
     inserted = sum(not by_key[d.scope, d.edge].paired for d in chosen.pairs)
-    verification = verifier(io.load(model), loaded.to_proto()) if verifier is not None else None
+    verification = verifier(io.load(model), loaded) if verifier is not None else None
     written = _save(loaded, output, ".fm.onnx")
     return RewriteResult(_result(loaded, written), written, chosen, len(chosen.pairs), inserted, verification)
 
@@ -163,6 +172,51 @@ def remove_model(model: AnyModel, output: PathLike | None = None) -> RemoveResul
     loaded.modified = apply(RemovePairs(), loaded.model)
     written = _save(loaded, output, ".nofm.onnx")
     return RemoveResult(_result(loaded, written), written, pairs)
+
+
+def verify(
+    original: AnyModel,
+    rewritten: AnyModel,
+    data: Source = "random:1",
+    *,
+    runs: int | None = None,
+    data_options: DataOptions | None = None,
+) -> VerifyReport | NotRun:
+    """Run both models in onnxruntime on `data` and compare outputs and every restored edge.
+
+    `data` is what `--data` takes, or an iterable of `{input: array}`; `runs` limits the feeds. Raises
+    VerificationFailed FM40x for the first thing that is not as promised.
+    """
+    from fmpass import data as readers
+    from fmpass import measure
+
+    samples = readers.open_data(data, measure.input_specs(original), data_options or readers.DataOptions())
+    return measure.verify(original, rewritten, samples, measure.VerifyOptions(runs=runs))
+
+
+def run(model: AnyModel, data: Source, *, data_options: DataOptions | None = None, **ort_kwargs: Any) -> RunResult:
+    """Run a model with the operators registered. `ort_kwargs` go to onnxruntime.InferenceSession."""
+    from time import perf_counter
+
+    from fmpass import data as readers
+    from fmpass import measure
+    from fmpass.runtime import make_session
+    from fmpass.runtime.session import explained, failures
+
+    samples = readers.open_data(data, measure.input_specs(model), data_options or readers.DataOptions())
+    session = make_session(model, **ort_kwargs)
+    names = [output.name for output in session.get_outputs()]
+    outputs: list[dict[str, Any]] = []
+    latency_ms: list[float] = []
+    for feed in samples:
+        began = perf_counter()
+        try:
+            values = session.run(names, dict(feed))
+        except failures() as error:
+            raise explained(error, io.load(model).where) from error
+        latency_ms.append((perf_counter() - began) * 1e3)
+        outputs.append(dict(zip(names, values, strict=True)))
+    return RunResult(tuple(outputs), tuple(latency_ms))
 
 
 def apply(transform: ir.passes.InPlacePass, model: ir.Model) -> bool:

@@ -1,4 +1,4 @@
-"""Operators written out in small ones: x·σ(x), GELU, hard-swish, Mish, layer normalisation, softmax, squeeze-and-excite.
+"""Operators written out in small ones: x·σ(x), GELU, hard-swish, layer normalisation, softmax, squeeze-and-excite.
 
 Exporters unfold them; fusing runtimes fold them back into one kernel, which writes only its result. What they have in
 common is found, instead of every spelling of each: a region with one entry and one exit inside which everything is

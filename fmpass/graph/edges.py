@@ -25,9 +25,9 @@ class Edge:
     """One activation tensor.
 
     `scope` is "" for the main graph, else the path of the body: `If_0/then_branch`. `type_number` is the ONNX number of
-    the element type, 0 where unknown; `dtype` is None there and for types that payloads do not carry. `shape` has sizes,
-    names of symbolic sizes and None for unknown ones, and is None itself where the rank is unknown; `nbytes` is None
-    unless every size is known.
+    the element type, 0 where unknown; `dtype` is None there and for types that payloads do not carry. `shape` has
+    sizes, names of symbolic sizes and None for unknown ones, and is None itself where the rank is unknown; `nbytes` is
+    None unless every size is known.
     `stored` says whether a fusing runtime writes the tensor to memory; `reason` why it does not, or, for a stored one,
     why it cannot get a pair ("" if it can). `first_use` is the place of the producer, `last_use` that of the last
     reader, counted in nodes of the edge's own graph. `zero_point` is the known zero point of an integer tensor.
@@ -126,7 +126,7 @@ class _Finder:
 
     def _label(self, reader: ir.Node, scope: Scope) -> str:
         """The reader's label, with the path from `scope` in front where it is in a body."""
-        inner = self._scope_of[reader.graph] if reader.graph in self._scope_of else scope
+        inner = self._scope_of.get(reader.graph, scope) if reader.graph is not None else scope
         label = inner.labels.get(reader, reader.name or reader.op_type)
         return label if inner is scope else f"{inner.path.removeprefix(scope.path).lstrip('/')}/{label}"
 

@@ -6,7 +6,7 @@ import contextlib
 import errno
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from tempfile import mkstemp
@@ -86,7 +86,7 @@ def check_external_data(proto: onnx.ModelProto, path: Path) -> None:
 def place_external_data(locations: list[str], source_dir: Path, target: Path) -> None:
     """Make external data reachable from `target` under the same relative locations: linked, or else copied.
 
-    Raises EnvironmentFailure FM503 where a different file is in the way: overwriting it could destroy the data of another model.
+    Raises EnvironmentFailure FM503 where a different file is in the way: it could be the data of another model.
     """
     if not locations or _same(source_dir, target.parent):
         return
@@ -229,7 +229,7 @@ def _equal(a: Path, b: Path) -> bool:
 
 
 @contextlib.contextmanager
-def _explained(target: Path) -> Iterator[None]:
+def _explained(target: Path) -> Generator[None]:
     try:
         yield
     except OSError as error:

@@ -15,8 +15,7 @@ _RANDOM = frozenset(
     {"RandomNormal", "RandomUniform", "RandomNormalLike", "RandomUniformLike", "Bernoulli", "Multinomial"}
 )
 _DATA_FIRST = frozenset(
-    """Reshape Expand Slice Squeeze Unsqueeze Pad Tile Resize Upsample ReduceMean ReduceSum ReduceMax ReduceMin
-    ReduceProd ReduceL1 ReduceL2 ReduceLogSum ReduceLogSumExp ReduceSumSquare Dropout""".split()
+    {"Reshape", "Expand", "Slice", "Squeeze", "Unsqueeze", "Pad", "Tile", "Resize", "Upsample", "Dropout"}
 )
 """Operators whose first input is data and whose others are shapes, axes and the like."""
 
@@ -59,9 +58,9 @@ class Flow:
 
     def operands(self, node: ir.Node) -> list[ir.Value]:
         """Non-constant data inputs, aliases resolved, each once, in order. Shapes, axes and the like are left out."""
-        inputs = node.inputs[:1] if node.op_type in _DATA_FIRST else node.inputs
-        if node.op_type in ("Clip", "PRelu", "BatchNormalization", "QuantizeLinear", "DequantizeLinear"):
-            inputs = node.inputs[:1]
+        roles = ("reduce", "activation", "scale", "quantise", "dequantise")
+        first_only = node.op_type in _DATA_FIRST or self.roles[node] in roles
+        inputs = node.inputs[:1] if first_only else node.inputs
         found = (self.source(v) for v in inputs if v is not None and v not in self.constants)
         return list(dict.fromkeys(found))
 

@@ -1,4 +1,4 @@
-"""Models in and out: a path, a ModelProto, an onnx_ir.Model or a graphsurgeon Graph, given back as the kind that came in.
+"""Models in and out: a path, a ModelProto, an onnx_ir.Model or a graphsurgeon Graph, given back as what came in.
 
 A file is read without its external data. What is written is the source proto with the changes of the passes patched in
 (patch.py), so everything that onnx_ir does not carry (sparse initializers, training information, the order of
@@ -53,7 +53,7 @@ class LoadedModel:
         return patch.patched(self.source, self.model, self.origin)
 
     def give_back(self) -> AnyModel:
-        """The model as the kind that came in. A path has no in-memory kind of its own and comes back as a ModelProto."""
+        """The model as the kind that came in; one from a path comes back as a ModelProto."""
         if self.kind == "ir":
             return self.model
         proto = self.to_proto()
@@ -93,7 +93,12 @@ class LoadedModel:
 
 
 def load(model: AnyModel) -> LoadedModel:
-    """Read a model of any of the four kinds. Raises UnsupportedModel FM10x or, for anything else, UsageError FM022."""
+    """Read a model of any of the four kinds; one that is loaded already is given back as it is.
+
+    Raises UnsupportedModel FM10x, or UsageError FM022 for anything else.
+    """
+    if isinstance(model, LoadedModel):
+        return model
     if isinstance(model, (str, os.PathLike)):
         return load_path(Path(os.fspath(model)))
     import onnx
@@ -166,7 +171,8 @@ def _from_proto(proto: onnx.ModelProto, kind: Kind, path: Path | None) -> Loaded
         raise UnsupportedModel(
             "FM104",
             where=where,
-            problem=f"IR version {proto.ir_version} is newer than {onnx.IR_VERSION}, the newest that onnx {onnx.__version__} knows",
+            problem=f"IR version {proto.ir_version} is newer than {onnx.IR_VERSION}, "
+            f"the newest that onnx {onnx.__version__} knows",
             hint="upgrade onnx, or export with an older IR version",
         )
     if not proto.graph.node:

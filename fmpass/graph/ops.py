@@ -28,8 +28,8 @@ Role = Literal[
 
 _ROLES: dict[Role, str] = {
     "alias": "Reshape Flatten Squeeze Unsqueeze Identity Transpose Dropout",
-    "move": """Concat Slice Split Pad Gather GatherElements GatherND Scatter ScatterElements ScatterND Expand Tile Resize
-        Upsample MaxPool AveragePool GlobalAveragePool GlobalMaxPool LpPool GlobalLpPool MaxUnpool MaxRoiPool RoiAlign
+    "move": """Concat Slice Split Pad Gather GatherElements GatherND Scatter ScatterElements ScatterND Expand Tile
+        Resize Upsample MaxPool AveragePool GlobalAveragePool GlobalMaxPool LpPool GlobalLpPool MaxUnpool MaxRoiPool RoiAlign
         DepthToSpace SpaceToDepth Compress ReverseSequence GridSample AffineGrid Trilu CenterCropPad Col2Im CumSum
         TensorScatter""",
     "heavy": "Conv ConvTranspose DeformConv MatMul Gemm Einsum LSTM GRU RNN Attention RotaryEmbedding STFT DFT",
@@ -47,9 +47,9 @@ _ROLES: dict[Role, str] = {
     "dequantise": "DequantizeLinear",
     "integer": "QLinearConv QLinearMatMul",
     "control": "If Loop Scan SequenceMap",
-    "index": """Constant ConstantOfShape Shape Size Range NonZero ArgMax ArgMin TopK NonMaxSuppression OneHot Unique EyeLike
-        Equal Greater Less GreaterOrEqual LessOrEqual Not And Or Xor IsNaN IsInf BitShift BitwiseAnd BitwiseOr BitwiseXor
-        BitwiseNot RandomNormal RandomUniform RandomNormalLike RandomUniformLike Bernoulli Multinomial Det
+    "index": """Constant ConstantOfShape Shape Size Range NonZero ArgMax ArgMin TopK NonMaxSuppression OneHot Unique
+        EyeLike Equal Greater Less GreaterOrEqual LessOrEqual Not And Or Xor IsNaN IsInf BitShift BitwiseAnd BitwiseOr
+        BitwiseXor BitwiseNot RandomNormal RandomUniform RandomNormalLike RandomUniformLike Bernoulli Multinomial Det
         SequenceAt SequenceConstruct SequenceEmpty SequenceErase SequenceInsert SequenceLength SplitToSequence
         ConcatFromSequence Optional OptionalGetElement OptionalHasElement StringNormalizer StringConcat StringSplit
         RegexFullMatch TfIdfVectorizer LabelEncoder HannWindow HammingWindow BlackmanWindow MelWeightMatrix ImageDecoder
@@ -77,7 +77,9 @@ _TABLE["", "SimplifiedLayerNormalization"] = "normalise"  # what onnxruntime cal
 JOINS_OF_ONE = frozenset({"Pow", "Mul"})
 """Binary operators that are also used with twice the same operand: squares."""
 
-SELF_GATING = frozenset("Sigmoid Tanh Erf Exp Softplus HardSigmoid Clip Relu Log Pow Sqrt Reciprocal".split())
+SELF_GATING = frozenset(
+    {"Sigmoid", "Tanh", "Erf", "Exp", "Softplus", "HardSigmoid", "Clip", "Relu", "Log", "Pow", "Sqrt", "Reciprocal"}
+)
 """Non-linear operators that make a reconvergent region (x·σ(x), …) an activation function."""
 
 

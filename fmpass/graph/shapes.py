@@ -103,7 +103,6 @@ def _slim(source: onnx.ModelProto) -> onnx.ModelProto:
 
 def _slim_from_ir(loaded: LoadedModel) -> onnx.ModelProto:
     """The same for an onnx_ir.Model, whose weights may lie in files or be larger than protobuf allows."""
-    import onnx
     import onnx_ir as ir
 
     model = loaded.model.clone()

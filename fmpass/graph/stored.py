@@ -110,9 +110,8 @@ class Verdicts:
         found: set[ir.Node] = set()
         for node in self._flow.nodes:
             operands = self._flow.operands(node)
-            if node.op_type == "MatMul" and len(operands) == 2:
-                found.add(node)
-            elif self._flow.roles[node] == "pointwise" and any(v.producer() in found for v in operands):
+            product = node.op_type == "MatMul" and len(operands) == 2
+            if product or (self._flow.roles[node] == "pointwise" and any(v.producer() in found for v in operands)):
                 found.add(node)
         return frozenset(found)
 
@@ -177,7 +176,7 @@ class Verdicts:
         )
 
     def _is_light(self, node: ir.Node) -> bool:
-        """True for elementwise work other than an addition, whose operands are not results of a heavy kernel taken along."""
+        """True for elementwise work other than an addition that takes no heavy kernel along."""
         if self._flow.roles[node] != "pointwise" or node.op_type in ("Add", "Sum"):
             return False
         producers = [v.producer() for v in self._flow.operands(node)]

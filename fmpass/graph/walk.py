@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class Scope:
     """One graph. `path` is "" for the main graph, else labels of the nodes on the way: `If_0/then_branch`.
 
-    `owner` is the node whose body it is and `parent` the path of the graph of that node; None and "" for the main graph.
+    `owner` is the node whose body it is and `parent` the path of that node's graph; None and "" for the main graph.
     """
 
     path: str

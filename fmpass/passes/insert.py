@@ -68,7 +68,7 @@ class InsertPairs(ir.passes.InPlacePass):
             uses = [(user, index) for user, index in value.uses() if user is not compress]
             first = min((_in_graph(user, place, owners) for user, _ in uses), key=lambda node: place[node])
             producer.graph.insert_after(producer, compress)
-            first.graph.insert_before(first, decompress)
+            producer.graph.insert_before(first, decompress)
             for user, index in uses:
                 user.replace_input_with(index, decompress.outputs[0])
         if missing:
