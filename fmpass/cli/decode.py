@@ -30,8 +30,8 @@ def main(
     import numpy as np
 
     from fmpass import codecs
-    from fmpass.cli.files import write_whole
     from fmpass.errors import PayloadError
+    from fmpass.graph.files import write
     from fmpass.report.payload import payload_document, payload_view
 
     data = payload.read_bytes()
@@ -42,7 +42,7 @@ def main(
         hint = error.hint or "get the file anew from where it was written"
         raise PayloadError(error.code, where=where, problem=error.problem, hint=hint) from None
     target = output or payload.with_suffix(".npy")
-    write_whole(target, lambda file: np.lib.format.write_array(file, array, allow_pickle=False))
+    write(target, lambda file: np.lib.format.write_array(file, array, allow_pickle=False))
     document = payload_document(header, target)
     Output(common).result(document, lambda width: payload_view(document, "restored"))
     return 0

@@ -43,7 +43,7 @@ def main(
     """
     from fmpass import codecs
     from fmpass.cli.chains import chosen_chain
-    from fmpass.cli.files import write_whole
+    from fmpass.graph.files import write
     from fmpass.report.payload import payload_document, payload_view
 
     chosen = chosen_chain(chain, preset)
@@ -52,7 +52,7 @@ def main(
         raise UsageError("FM092", where="fmpass encode", problem="needs --chain or --preset", hint=hint)
     payload = codecs.encode(chosen, _typed(read_array(array), dtype, array), self_contained=True)
     target = output or array.with_suffix(".fmc")
-    write_whole(target, lambda file: file.write(payload))
+    write(target, lambda file: file.write(payload))
     document = payload_document(codecs.peek(payload), target)
     Output(common).result(document, lambda width: payload_view(document, "wrote"))
     return 0
