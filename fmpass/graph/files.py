@@ -126,7 +126,12 @@ def write(target: Path, fill: Callable[[IO[bytes]], object]) -> None:
     (permission, directory), FM502 (disk full) or FM504 (anything else that the system reports).
     """
     with _explained(target):
-        handle, name = mkstemp(prefix=f".{target.name}.", suffix=".tmp", dir=target.parent)
+        if target.exists() and not target.is_file() and not target.is_dir():
+            with target.open("wb") as out:  # a device or a pipe: renaming would put a file in its place
+                fill(out)
+            return
+        target = Path(os.path.realpath(target))  # a link stays a link
+        handle, name = mkstemp(prefix=f".{target.name[:40]}.", suffix=".tmp", dir=target.parent)
         temporary = Path(name)
         try:
             with os.fdopen(handle, "wb") as out:
@@ -234,7 +239,7 @@ def _explained(target: Path) -> Generator[None]:
         yield
     except OSError as error:
         where = str(target)
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             raise EnvironmentFailure(
                 "FM502",
                 where=where,
