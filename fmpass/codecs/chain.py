@@ -23,6 +23,7 @@ _INTEGER = re.compile(r"-?[0-9]+\Z")
 _DECIMAL = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?\Z")
 _LONGEST_TEXT = 65535  # bytes; the payload counts them in a u16
 _MOST_STAGES = 16
+_BLANKS = " \t"
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +105,7 @@ def _parse(text: str) -> Chain:
         raise UsageError("FM004", where="chain", problem="the text is longer than a payload can carry")
     if text.count("|") >= _MOST_STAGES:
         raise UsageError("FM004", where="chain", problem=f"it has more than {_MOST_STAGES} stages")
-    built = [_parse_stage(part.strip(), text) for part in text.split("|")]
+    built = [_parse_stage(part.strip(_BLANKS), text) for part in text.split("|")]
     transforms, last = built[:-1], built[-1]
     if not isinstance(last, Coder):
         raise _malformed(text, f"{last.name!r} is a transform, but the last stage must be a coder", "append |zvc")
@@ -116,7 +117,7 @@ def _parse(text: str) -> Chain:
 
 def _parse_stage(part: str, text: str) -> Stage:
     name, brace, rest = part.partition("{")
-    name = name.strip()
+    name = name.strip(_BLANKS)
     if not _NAME.match(name):
         raise _malformed(text, f"{part!r} does not begin with the name of a stage", "write name{field=value,…}|coder")
     stage = registry.get(name)
@@ -127,7 +128,7 @@ def _parse_stage(part: str, text: str) -> Stage:
     known = {p.name: p for p in fields.parameters(stage)}
     values: dict[str, fields.Value] = {}
     for assignment in rest[:-1].split(","):
-        field, equals, value = (piece.strip() for piece in assignment.partition("="))
+        field, equals, value = (piece.strip(_BLANKS) for piece in assignment.partition("="))
         if not equals or not field or not value:
             problem = f"{assignment.strip()!r} in {name!r} is not field=value"
             raise _malformed(text, problem, "write name{field=value,…}")
@@ -145,7 +146,7 @@ def _parse_value(text: str, parameter: fields.Parameter, stage: str) -> fields.V
     kind = parameter.type
     if kind in ("int", "int|none") and _INTEGER.match(text):
         return int(text)
-    if kind == "float" and _DECIMAL.match(text):
+    if kind == "float" and _DECIMAL.match(text) and not _vanishes(text):
         return float(text)
     if kind == "bool" and text in ("true", "false"):
         return text == "true"
@@ -160,6 +161,11 @@ def _parse_value(text: str, parameter: fields.Parameter, stage: str) -> fields.V
         problem=f"{text!r} is not of type {kind}",
         hint=f"{parameter.doc}; default {default}",
     )
+
+
+def _vanishes(text: str) -> bool:
+    """Whether a decimal other than zero is too small for a double: it must not turn into a zero unseen."""
+    return float(text) == 0.0 and any(digit in "123456789" for digit in re.split("[eE]", text)[0])
 
 
 def _malformed(text: str, problem: str, hint: str) -> UsageError:

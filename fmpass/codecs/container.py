@@ -156,9 +156,14 @@ def check_plausible(header: Header, chain: Chain) -> None:
     if header.blocks != -(-count // extent):
         raise reject("FM304", "blocks", f"{header.blocks} blocks of {extent} words for {count} words")
     whole, rest = divmod(count, extent)
-    least = whole * chain.coder.least_nbytes(extent, dtype.word_bits) + chain.coder.least_nbytes(rest, dtype.word_bits)
+    least = whole * _least_nbytes(chain, extent, dtype) + _least_nbytes(chain, rest, dtype)
     if header.nbytes - header.header_nbytes < least:
         raise reject("FM308", "blocks", f"they cannot hold {count} words in so few bytes")
+
+
+def _least_nbytes(chain: Chain, count: int, dtype: DType) -> int:
+    """Bytes that a block of `count` words has at least, coded or raw."""
+    return min(chain.coder.least_nbytes(count, dtype.word_bits), count * dtype.word_bits // 8)
 
 
 def _decode_words(frame: Frame, chain: Chain, dtype: DType) -> Array:

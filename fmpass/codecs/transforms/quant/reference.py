@@ -22,7 +22,8 @@ def forward(quant: Quant, array: Array) -> tuple[Array, bytes]:
     out = quant.output_dtype(dtype).numpy
     if quant.exact(dtype):
         return (array.astype(np.int64) - quant.zero_point).astype(out), b""  # the cast is the modulus
-    values = array.astype(np.float64)
+    with np.errstate(invalid="ignore"):  # a signalling NaN is a NaN
+        values = array.astype(np.float64)
     if dtype.kind != "float":
         values = values - float(quant.zero_point)
     if quant.step == 0.0:

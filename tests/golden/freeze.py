@@ -1,0 +1,96 @@
+"""Freeze payloads of the present encoder: `python tests/golden/freeze.py`. Never changes a case that is there.
+
+Each stage keeps its own cases in its folder (golden/payloads.json), the container's are in tests/golden/container.json.
+A case: chain text, element type, shape, payload, the restored tensor and, where that differs, the tensor that was
+encoded; bytes in hex, tensors as their words.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).parent
+sys.path[:0] = [str(HERE.parent / "codecs"), str(HERE.parent.parent)]
+
+from codec_cases import CODERS, TRANSFORMS, filled  # noqa: E402
+
+import fmpass.codecs  # noqa: E402
+from fmpass.codecs import container  # noqa: E402
+from fmpass.codecs.chain import Chain  # noqa: E402
+from fmpass.codecs.stage import Coder, Stage  # noqa: E402
+from fmpass.dtypes import DTYPES, by_name  # noqa: E402
+
+Case = dict[str, object]
+
+
+def case(chain: Chain, dtype_name: str, fill: str, shape: tuple[int, ...], block_words: int, inside: bool) -> Case:
+    dtype = by_name(dtype_name)
+    tensor = filled(fill, dtype, shape, seed=len(str(chain)))
+    payload = container.encode(chain, tensor, block_words, inside)
+    restored = container.decode(payload, chain)
+    words, back = dtype.to_words(tensor).tobytes().hex(), dtype.to_words(restored).tobytes().hex()
+    found: Case = {
+        "name": f"{chain} {dtype_name} {fill} {list(shape)} {block_words}{' file' if inside else ''}",
+        "chain": str(chain),
+        "dtype": dtype_name,
+        "shape": list(shape),
+        "block_words": block_words,
+        "self_contained": inside,
+        "payload": payload.hex(),
+        "restored": back,
+    }
+    return found | ({} if words == back else {"tensor": words})
+
+
+def of_stage(stage: Stage) -> list[Case]:
+    if isinstance(stage, Coder):
+        plans = [("uint8", "relu"), ("int8", "ramp"), ("float16", "special"), ("float32", "sparse"), ("int64", "steps")]
+        chain = Chain((), stage)
+    else:
+        plans = [
+            ("float32", "ramp"),
+            ("float16", "special"),
+            ("uint8", "relu"),
+            ("int16", "random"),
+            ("float64", "steps"),
+        ]
+        chain = Chain((stage,), Chain.parse("zvc").coder)  # type: ignore[arg-type]
+    return [
+        case(chain, dtype, fill, (3, 11), 17, False)
+        for dtype, fill in plans
+        if chain.rejects(by_name(dtype), 2) is None
+    ]
+
+
+def of_container() -> list[Case]:
+    zvc = Chain.parse("zvc")
+    cases = [case(zvc, d.name, "relu", (5, 7), 32768, False) for d in DTYPES]
+    cases += [
+        case(zvc, "float32", "special", shape, 4, inside) for shape in ((), (0, 3), (9,)) for inside in (False, True)
+    ]
+    cases += [case(Chain.parse("quant{axis=0}|ebpc"), "float32", "ramp", (3, 20), 16, True)]
+    return cases
+
+
+def freeze(path: Path, cases: list[Case]) -> None:
+    kept = json.loads(path.read_text()) if path.exists() else []
+    names = {old["name"] for old in kept}
+    added = [new for new in cases if new["name"] not in names]
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps(kept + added, indent=1) + "\n")
+    print(f"{path}: {len(kept)} kept, {len(added)} added")
+
+
+def main() -> None:
+    codecs = Path(fmpass.codecs.__file__).parent
+    for room, stages in (("coders", CODERS), ("transforms", TRANSFORMS)):
+        for name in sorted({stage.name for stage in stages}):
+            cases = [case for stage in stages if stage.name == name for case in of_stage(stage)]
+            freeze(codecs / room / name / "golden" / "payloads.json", cases)
+    freeze(HERE / "container.json", of_container())
+
+
+if __name__ == "__main__":
+    main()
