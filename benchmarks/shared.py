@@ -30,7 +30,7 @@ def machine() -> str:
                 cpu = line.partition(":")[2].strip()
                 break
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    simd = native.simd_name(native.simd_level()) if native.available() else "no native library"
+    simd = native.simd_level() if native.available() else "no native library"
     return (
         f"{cpu}, {cores} cores, SIMD {simd}, onnxruntime {onnxruntime.__version__}, "
         f"Python {platform.python_version()}, {platform.system()}"

@@ -1,10 +1,28 @@
-"""Original against rewritten model.
+"""Original against rewritten model: verify.py compares them, result.py says what was found, inputs.py what they take."""
 
-Public names: `verify` and `compare` with `VerifyOptions`, `VerifyReport`, `NotRun`; `input_specs` for the data readers.
-"""
+from __future__ import annotations
 
-from fmpass.measure.inputs import input_specs
-from fmpass.measure.result import EdgeResult, NotRun, OutputResult, VerifyReport
-from fmpass.measure.verify import VerifyOptions, compare, verify
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["EdgeResult", "NotRun", "OutputResult", "VerifyOptions", "VerifyReport", "compare", "input_specs", "verify"]
+if TYPE_CHECKING:
+    from fmpass.measure.inputs import input_specs
+    from fmpass.measure.result import NotRun, VerifyReport
+    from fmpass.measure.verify import VerifyOptions, compare
+
+_PLACES = {
+    "NotRun": "result",
+    "VerifyOptions": "verify",
+    "VerifyReport": "result",
+    "compare": "verify",
+    "input_specs": "inputs",
+}
+
+__all__ = ["NotRun", "VerifyOptions", "VerifyReport", "compare", "input_specs"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PLACES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f"{__name__}.{_PLACES[name]}"), name)

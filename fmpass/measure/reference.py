@@ -19,11 +19,12 @@ HELD_SUFFIX = "__fm_held"
 
 
 def held(proto: onnx.ModelProto, edges: Keys) -> onnx.ModelProto:
-    """A copy in which every reader of these values reads them through an Identity.
+    """A copy in which every reader of these values reads them through two Identity nodes.
 
     For 16-bit floats on a CPU without kernels for them: onnxruntime computes such models in float32 and drops the
     conversions in between, whatever the optimisation level, so the tensors that the model declares never exist and are
-    never rounded. An Identity has a 16-bit kernel, so behind it the values are what the model says.
+    never rounded. Identity has a 16-bit kernel, so behind it the values are what the model says; a single one among
+    float32 nodes would be turned into a float32 one.
     """
     wanted: dict[str, set[str]] = {}
     for scope, name in edges:
@@ -39,7 +40,10 @@ def held(proto: onnx.ModelProto, edges: Keys) -> onnx.ModelProto:
         added: list[onnx.NodeProto] = []
         for node in nodes:
             added.append(node)
-            added.extend(_node("Identity", "", name, names[name]) for name in node.output if name in names)
+            for name in node.output:
+                if name in names:
+                    between = f"{names[name]}_between"
+                    added += [_node("Identity", "", name, between), _node("Identity", "", between, names[name])]
         _replace_nodes(graph, added)
     return copy
 

@@ -66,6 +66,8 @@ class VerifyReport(msgspec.Struct, frozen=True):
     `identical`: at ORT_DISABLE_ALL every restored edge and every output is equal byte for byte. `status` is "passed"
     where everything is as promised: identical for lossless chains, within the declared bounds for lossy ones.
     `bpv` is Σ payload bits / Σ elements over all stored edges, `ratio_vs_dtype` Σ full width / Σ payload bits.
+    `held` counts 16-bit float edges that the original was made to hold at their declared width (see reference.held):
+    by itself the CPU runtime computes such models in float32 and never rounds them; `optimized` compares without that.
     """
 
     status: Literal["passed", "failed"]
@@ -79,6 +81,7 @@ class VerifyReport(msgspec.Struct, frozen=True):
     ratio_vs_dtype: float | None
     runtime: str
     failure: Failure | None = None
+    held: int = 0
 
     def check(self) -> None:
         """Raise VerificationFailed with the first failure, if there is one."""

@@ -135,7 +135,13 @@ def summary(
         ratio_vs_dtype=full / payload if payload else None,
         runtime=runtime,
         failure=failure,
+        held=sum(rounds(t.item) for t in tallies),
     )
+
+
+def rounds(item: Item) -> bool:
+    """Whether the edge is one of 16-bit floats with a pair, which the original is made to hold at that width."""
+    return item.pair is not None and item.dtype.kind == "float" and item.dtype.bits == 16
 
 
 def _kind(tensor: Tensor) -> str:

@@ -16,7 +16,7 @@ from fmpass.measure.inputs import proto_specs
 from fmpass.measure.inventory import Inventory, Item, groups, take
 from fmpass.measure.result import Failure, NotRun, OptimizedResult, VerifyReport
 from fmpass.measure.signature import signature_change
-from fmpass.measure.tally import OutputTally, Tally, summary
+from fmpass.measure.tally import OutputTally, Tally, rounds, summary
 from fmpass.measure.taps import Tapped, tapped
 from fmpass.runtime import counting, make_session, read_counters
 from fmpass.runtime.session import explained, failures, runtime
@@ -65,9 +65,10 @@ def compare(
 
     At ORT_DISABLE_ALL every restored edge of the main graph and every output is compared byte for byte; inside bodies
     the operators themselves decode what they have just encoded and compare. Models are paths, onnx.ModelProto,
-    onnx_ir.Model or onnx_graphsurgeon.Graph. NotRun where plain onnxruntime refuses the original or its inputs.
+    onnx_ir.Model, onnx_graphsurgeon.Graph, or what graph.io.load made of one; external data of a rewritten model
+    without a path is looked for beside the original. NotRun where plain onnxruntime refuses the original or its inputs.
     """
-    return _Comparison(load(original), load(rewritten), feeds, options, progress).run()
+    return _Comparison(_loaded(original), _loaded(rewritten), feeds, options, progress).run()
 
 
 class _Refused(Exception):
@@ -156,12 +157,12 @@ class _Comparison:
         lossless = inventory.lossless
         pairs = [item.pair for item in batch if item.pair is not None]
         seen = [i.name for i in batch if (i.pair is not None and lossless) or (i.pair is None and i.elements is None)]
-        held = reference.held(first, [i.key for i in inventory.items if i.pair is not None and _rounds(i)])
+        held = reference.held(first, [i.key for i in inventory.items if rounds(i)])
         inner = [value for pair in pairs for value in (pair.payload, pair.restored)]
         inner += [] if lossless else [pair.source for pair in pairs]
         with (
             self._original(held, seen) as a,
-            tapped(second, _folder(self.rewritten), inner, self._rewritten_session) as b,
+            tapped(second, self._folder(self.rewritten), inner, self._rewritten_session) as b,
         ):
             for number, feed in enumerate(self._passes()):
                 x, y = self._run_original(a, feed), self._run_rewritten(b, feed)
@@ -191,7 +192,7 @@ class _Comparison:
         """Edges in bodies: counted, encoded, decoded and compared by the operators."""
         copy = reference.counted(second, [i.key for i in inner if i.pair is None])
         with counting("audit"):
-            with tapped(copy, _folder(self.rewritten), (), self._rewritten_session) as session:
+            with tapped(copy, self._folder(self.rewritten), (), self._rewritten_session) as session:
                 for feed in self._passes():
                     if self._run_rewritten(session, feed) is None:
                         return
@@ -207,7 +208,7 @@ class _Comparison:
         outputs = {o.name: OutputTally() for o in first.graph.output}
         with (
             self._original(first, (), optimized=True) as a,
-            tapped(second, _folder(self.rewritten), (), self._rewritten_session, optimized=True) as b,
+            tapped(second, self._folder(self.rewritten), (), self._rewritten_session, optimized=True) as b,
         ):
             for feed in self._passes():
                 x, y = self._run_original(a, feed), self._run_rewritten(b, feed)
@@ -227,7 +228,11 @@ class _Comparison:
             except failures() as error:
                 raise _Refused(explained(error, self.original.where).problem) from None
 
-        return tapped(proto, _folder(self.original), list(taps), session, optimized)
+        return tapped(proto, self._folder(self.original), list(taps), session, optimized)
+
+    def _folder(self, model: LoadedModel) -> Path | None:
+        path = model.path or self.original.path
+        return None if path is None else path.absolute().parent
 
     def _rewritten_session(self, model: Any, sess_options: Any) -> Any:
         return make_session(model, sess_options=sess_options)
@@ -247,12 +252,8 @@ class _Comparison:
             return None
 
 
-def _rounds(item: Item) -> bool:
-    return item.dtype.kind == "float" and item.dtype.bits == 16
-
-
-def _folder(model: LoadedModel) -> Path | None:
-    return model.path.absolute().parent if model.path is not None else None
+def _loaded(model: AnyModel) -> LoadedModel:
+    return model if isinstance(model, LoadedModel) else load(model)
 
 
 def _single_pass(feeds: Feeds) -> bool:
