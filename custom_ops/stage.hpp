@@ -29,6 +29,8 @@ struct Field {
   Value fallback;  // the default
   Value min;       // inclusive; `none` where there is no limit
   Value max;
+  const int64_t* choices;  // null, or the only values of an integer
+  size_t choice_count;
 };
 
 static constexpr size_t kMaxFields = 8;
@@ -61,6 +63,9 @@ struct Coder {
   // Optional: the exact size of the code, where finding it costs far less than coding. The
   // container then codes straight into the payload instead of into scratch memory.
   size_t (*measure)(const Params&, WordType, const uint8_t* words, size_t count);
+
+  // No code of `count` words is shorter. A reader asks before it allocates what a header claims.
+  size_t (*least_nbytes)(const Params&, WordType, size_t count);
 
   // Returns the size, or kNoFit once the code passes `capacity` bytes; writes nothing beyond them.
   size_t (*encode)(const Params&, WordType, const uint8_t* words, size_t count, uint8_t* code,

@@ -1,0 +1,198 @@
+#include "c_api.h"
+
+#include <cstring>
+#include <new>
+#include <string>
+
+#include "buffer.hpp"
+#include "chain.hpp"
+#include "container.hpp"
+#include "counters.hpp"
+#include "json.hpp"
+#include "simd/level.hpp"
+
+struct fm_buffer {
+  fm::Buffer data;
+  size_t nbytes;
+};
+
+namespace {
+
+using fm::Failure;
+
+// Copies and terminates; returns the size needed.
+size_t give(std::string_view text, char* to, size_t cap) {
+  if (to != nullptr && cap > 0) {
+    const size_t n = text.size() < cap ? text.size() : cap - 1;
+    std::memcpy(to, text.data(), n);
+    to[n] = 0;
+  }
+  return text.size() + 1;
+}
+
+int tell(int code, const Failure& failure, char* why, size_t why_cap) {
+  give(code == FM_OK ? "" : failure.text, why, why_cap);
+  return code;
+}
+
+// No exception may cross the C ABI; the only one there can be is a lack of memory.
+template <class Body>
+int guarded(char* why, size_t why_cap, Body body) {
+  Failure failure;
+  try {
+    return tell(body(&failure), failure, why, why_cap);
+  } catch (const std::bad_alloc&) {
+    give("no memory", why, why_cap);
+    return FM_E_MEMORY;
+  }
+}
+
+template <class Body>
+size_t text_of(char* buf, size_t cap, Body body) {
+  try {
+    return give(body(), buf, cap);
+  } catch (const std::bad_alloc&) {
+    give("", buf, cap);
+    return 0;
+  }
+}
+
+void fill(const fm::PayloadInfo& from, size_t nbytes, fm_info* to) {
+  *to = fm_info{};
+  to->dtype = from.dtype;
+  to->rank = from.rank;
+  std::memcpy(to->dims, from.dims, sizeof to->dims);
+  to->elements = from.elements;
+  to->tensor_nbytes = from.tensor_nbytes;
+  to->payload_nbytes = nbytes;
+  to->header_nbytes = from.header_nbytes;
+  to->side_nbytes = from.side_nbytes;
+  to->blocks = from.blocks;
+  to->raw_blocks = from.raw_blocks;
+  to->block_words = from.block_words;
+  to->chain_digest = from.chain_digest;
+  to->self_contained = from.self_contained ? 1 : 0;
+  to->chain = from.self_contained ? from.chain_text.data() : nullptr;
+  to->chain_nbytes = static_cast<uint32_t>(from.chain_text.size());
+}
+
+}  // namespace
+
+extern "C" {
+
+uint32_t fm_abi_version(void) { return 1; }
+
+const char* fm_version(void) { return FM_VERSION; }
+
+int fm_simd_level(void) { return fm::active_level().number; }
+
+int fm_set_simd_level(int level) {
+  const fm::Level* found = fm::find_level(level);
+  if (found == nullptr) return FM_E_UNSUPPORTED;
+  fm::set_active_level(*found);
+  return FM_OK;
+}
+
+const char* fm_simd_name(int level) { return fm::level_name(level); }
+
+size_t fm_stages_json(char* buf, size_t cap) { return text_of(buf, cap, fm::stages_json); }
+
+int fm_chain_check(const char* chain, int dtype, int rank, char* why, size_t why_cap) {
+  return guarded(why, why_cap, [&](Failure* failure) {
+    fm::Chain parsed;
+    const int code = fm::Chain::parse(chain, &parsed, failure);
+    return code != FM_OK ? code : parsed.check(dtype, rank, failure);
+  });
+}
+
+uint32_t fm_chain_digest(const char* chain, int* error) {
+  uint32_t digest = 0;
+  const int code = guarded(nullptr, 0, [&](Failure* failure) {
+    fm::Chain parsed;
+    const int parsing = fm::Chain::parse(chain, &parsed, failure);
+    digest = parsing == FM_OK ? parsed.digest() : 0;
+    return parsing;
+  });
+  if (error != nullptr) *error = code;
+  return digest;
+}
+
+size_t fm_chain_canonical(const char* chain, char* buf, size_t cap) {
+  try {
+    fm::Chain parsed;
+    if (fm::Chain::parse(chain, &parsed, nullptr) == FM_OK) {
+      return give(parsed.canonical(), buf, cap);
+    }
+  } catch (const std::bad_alloc&) {
+  }
+  give("", buf, cap);
+  return 0;
+}
+
+int fm_encode(const char* chain, int dtype, const int64_t* dims, int rank, const void* data,
+              uint32_t block_words, int flags, fm_buffer** out, char* why, size_t why_cap) {
+  return guarded(why, why_cap, [&](Failure* failure) -> int {
+    if (out == nullptr || (flags & ~FM_FLAG_SELF_CONTAINED) != 0) {
+      return fm::fail(failure, FM_E_UNSUPPORTED, "flags: 0x%x has unknown bits", flags);
+    }
+    *out = nullptr;
+    fm::Chain parsed;
+    int code = fm::Chain::parse(chain, &parsed, failure);
+    if (code != FM_OK) return code;
+    fm::Encoder encoder;
+    const fm::Runner runner;
+    const bool self_contained = (flags & FM_FLAG_SELF_CONTAINED) != 0;
+    code =
+        encoder.run(parsed, dtype, dims, rank, data, block_words, self_contained, runner, failure);
+    if (code != FM_OK) return code;
+    auto buffer = std::make_unique<fm_buffer>();
+    buffer->nbytes = encoder.nbytes();
+    buffer->data = fm::allocate(buffer->nbytes);
+    if (buffer->data == nullptr) {
+      return fm::fail(failure, FM_E_MEMORY, "no memory for %zu bytes", buffer->nbytes);
+    }
+    encoder.write(buffer->data.get(), runner);
+    *out = buffer.release();
+    return FM_OK;
+  });
+}
+
+const uint8_t* fm_buffer_data(const fm_buffer* buffer) { return buffer->data.get(); }
+
+size_t fm_buffer_nbytes(const fm_buffer* buffer) { return buffer->nbytes; }
+
+void fm_buffer_free(fm_buffer* buffer) { delete buffer; }
+
+int fm_peek(const uint8_t* payload, size_t nbytes, fm_info* out, char* why, size_t why_cap) {
+  return guarded(why, why_cap, [&](Failure* failure) {
+    fm::PayloadInfo info;
+    const int code = fm::peek(payload, nbytes, &info, failure);
+    if (code == FM_OK) fill(info, nbytes, out);
+    return code;
+  });
+}
+
+int fm_decode(const char* chain, const uint8_t* payload, size_t nbytes, void* out,
+              size_t out_nbytes, char* why, size_t why_cap) {
+  return guarded(why, why_cap, [&](Failure* failure) {
+    fm::Chain parsed;
+    if (chain != nullptr) {
+      const int code = fm::Chain::parse(chain, &parsed, failure);
+      if (code != FM_OK) return code;
+    }
+    return fm::decode(chain != nullptr ? &parsed : nullptr, payload, nbytes, out, out_nbytes,
+                      fm::Runner(), failure);
+  });
+}
+
+uint32_t fm_crc32c(const uint8_t* data, size_t nbytes) {
+  return fm::active_level().crc32c(data, nbytes);
+}
+
+void fm_counters_enable(int mode) { fm::set_counters_mode(mode); }
+
+void fm_counters_reset(void) { fm::reset_counters(); }
+
+size_t fm_counters_json(char* buf, size_t cap) { return text_of(buf, cap, fm::counters_json); }
+
+}  // extern "C"
