@@ -43,7 +43,7 @@ def _app() -> App:
         name="fmpass",
         version_flags=(),
         suppress_keyboard_interrupt=False,
-        default_parameter=Parameter(negative=()),
+        default_parameter=Parameter(negative=(), show_default=False),
         help_format="plaintext",
     )
     for name in COMMANDS:

@@ -18,7 +18,7 @@ def feeds(model: AnyModel, flags: DataFlags, generated: int = 1) -> Samples:
     Raises UsageError FM03x for data that does not fit, FM097 for flags of data that is not given.
     """
     from fmpass.data import DataOptions, open_data
-    from fmpass.measure import input_specs
+    from fmpass.measure.inputs import input_specs
 
     if flags.preprocess is not None and flags.data is None:
         from fmpass.errors import UsageError

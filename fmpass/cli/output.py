@@ -88,11 +88,16 @@ def _finite(value: object) -> object:
     return value
 
 
+def print_error_document(error: FmpassError, more: Mapping[str, object] | None = None) -> None:
+    """An error as the one document on stdout; `more` are keys beside `error`."""
+    fields = {"code": error.code, "where": error.where, "problem": error.problem, "hint": error.hint}
+    print_json({"error": fields, **(more or {})})
+
+
 def print_error(words: list[str], error: FmpassError) -> None:
     """An error that names code, place and remedy: a line or two on stderr, or the document under --json."""
     if "--json" in words:
-        fields = {"code": error.code, "where": error.where, "problem": error.problem, "hint": error.hint}
-        print_json({"error": fields})
+        print_error_document(error)
         return
     red, end = ("\x1b[1;31m", "\x1b[0m") if sys.stderr.isatty() else ("", "")
     place = f" at {error.where}" if error.where else ""
@@ -113,8 +118,8 @@ def print_internal(words: list[str], error: BaseException) -> int:
         return 1
     if "-v" in words or "--verbose" in words:
         traceback.print_exception(error)
-    lines = [f"error[FM000]: {problem}", f"  hint: {hint}", "", f"  command   fmpass {words[0]}", *_versions()]
-    print("\n".join([*lines, *(f"  at        {place}" for place in reversed(places))]), file=sys.stderr)
+    lines = [f"error[FM000]: {problem}", f"  hint: {hint}", "", f"  command     fmpass {words[0]}", *_versions()]
+    print("\n".join([*lines, *(f"  at          {place}" for place in reversed(places))]), file=sys.stderr)
     return 1
 
 
@@ -135,10 +140,10 @@ def _versions() -> list[str]:
     import platform
     from importlib.metadata import PackageNotFoundError, version
 
-    lines = [f"  python    {platform.python_version()} on {platform.system()} {platform.machine()}"]
+    lines = [f"  python      {platform.python_version()} on {platform.system()} {platform.machine()}"]
     for name in ("fmpass", "onnxruntime", "onnx", "onnx-ir", "numpy"):
         try:
-            lines.append(f"  {name:<10}{version(name)}")
+            lines.append(f"  {name:<12}{version(name)}")
         except PackageNotFoundError:
-            lines.append(f"  {name:<10}not installed")
+            lines.append(f"  {name:<12}not installed")
     return lines

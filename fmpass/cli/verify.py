@@ -32,7 +32,8 @@ def main(
     from fmpass.cli.feeds import feeds
     from fmpass.cli.files import existing
     from fmpass.cli.progress import Bar
-    from fmpass.measure import NotRun, VerifyOptions, compare
+    from fmpass.measure.result import NotRun
+    from fmpass.measure.verify import VerifyOptions, compare
     from fmpass.report.verification import verification_view
 
     samples = feeds(existing(model), data, generated=runs or 1)

@@ -1,0 +1,125 @@
+"""`fmpass rewrite MODEL`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+
+from fmpass.cli.options import COMMON, NO_DATA, Common, DataFlags, dims
+from fmpass.cli.output import Output, print_error_document
+from fmpass.errors import UsageError, VerificationFailed
+
+if TYPE_CHECKING:
+    from fmpass.cli.checked import Checked
+    from fmpass.plan import Options
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which edges get which chain."""
+
+    chain: str | None = None
+    """A chain text such as 'quant{bits=8}|zvc'. Default: the best lossless chain that needs no data."""
+    preset: str | None = None
+    """A chain by its name; `fmpass codecs` lists them."""
+    plan: Path | None = None
+    """A plan in JSON, hand-edited or not: decisions as `rewrite --json` prints them."""
+    only: tuple[str, ...] = ()
+    """Glob of edges to consider; may be repeated."""
+    skip: tuple[str, ...] = ()
+    """Glob of edges to leave alone; may be repeated."""
+    min_bytes: int = 0
+    """Leave edges of fewer bytes alone."""
+    objective: str = "traffic"
+    """What the plan is made for; this release knows traffic."""
+
+
+DEFAULT = Choice()
+
+
+def main(
+    model: Path,
+    /,
+    *,
+    output: Annotated[Path | None, Parameter(alias="-o")] = None,
+    choice: Choice = DEFAULT,
+    no_verify: bool = False,
+    explain: bool = False,
+    data: DataFlags = NO_DATA,
+    common: Common = COMMON,
+) -> int:
+    """Put compression pairs around activation edges, verify the result, write it.
+
+    Parameters
+    ----------
+    model
+        An .onnx file.
+    output
+        Default: STEM.fm.onnx beside the model.
+    no_verify
+        Write without verifying.
+    explain
+        Print the decision on every edge and its reason.
+    """
+    from fmpass import api
+    from fmpass.cli.checked import Checked
+    from fmpass.cli.files import existing
+    from fmpass.cli.plans import read_plan
+    from fmpass.cli.progress import Bar
+    from fmpass.report.rewriting import rewrite_document, rewrite_view
+
+    options = _options(choice, data)
+    plan = None if choice.plan is None else read_plan(choice.plan)
+    with Bar("rewriting", common) as bar:
+        checked = Checked(existing(model), data, bar.update)
+        verifier = None if no_verify else checked.check
+        try:
+            done = api.rewrite_model(model, output, plan=plan, options=options, verifier=verifier)
+        except VerificationFailed as error:
+            return _failed(error, checked, common)
+    report = done.verification
+    document = rewrite_document(done.output, done.plan, report)
+    Output(common).result(document, lambda width: rewrite_view(done.output, done.plan, report, width, explain))
+    return 0
+
+
+def _options(choice: Choice, data: DataFlags) -> Options:
+    """What was asked for. Raises UsageError FM093, FM094 or FM097 for what does not exist or fit together."""
+    from fmpass.cli.chains import chosen_chain
+    from fmpass.cli.commands import OBJECTIVES, nearest
+    from fmpass.plan import Options
+
+    where = f"--objective {choice.objective}"
+    if choice.objective not in OBJECTIVES:
+        hint = f"did you mean {nearest(choice.objective, tuple(OBJECTIVES))}?"
+        raise UsageError("FM093", where=where, problem="no such objective", hint=hint)
+    if not OBJECTIVES[choice.objective]:
+        hint = "this release knows --objective traffic"
+        raise UsageError("FM094", where=where, problem="not available in this release", hint=hint)
+    if choice.plan is not None:
+        others = ("chain", "preset", "only", "skip", "min_bytes")
+        given = [f"--{name.replace('_', '-')}" for name in others if getattr(choice, name)]
+        if given:
+            hint = "edit the plan instead"
+            raise UsageError("FM097", where=f"--plan and {given[0]}", problem="exclude each other", hint=hint)
+    chain = chosen_chain(choice.chain, choice.preset)
+    return Options(chain, choice.only, choice.skip, choice.min_bytes, dims=dims(data.dim))
+
+
+def _failed(error: VerificationFailed, checked: Checked, common: Common) -> int:
+    """Nothing was written: say what was found."""
+    from fmpass.report.verification import verification_view
+
+    if checked.report is None:
+        raise error
+    report = checked.report
+    if common.json:
+        more: dict[str, Any] = {"verify": report.as_dict()}
+        print_error_document(error, more)
+        return error.exit_code
+    Output(common).result({}, lambda width: verification_view(report, width))
+    raise error
