@@ -29,9 +29,9 @@ Role = Literal[
 _ROLES: dict[Role, str] = {
     "alias": "Reshape Flatten Squeeze Unsqueeze Identity Transpose Dropout",
     "move": """Concat Slice Split Pad Gather GatherElements GatherND Scatter ScatterElements ScatterND Expand Tile
-        Resize Upsample MaxPool AveragePool GlobalAveragePool GlobalMaxPool LpPool GlobalLpPool MaxUnpool MaxRoiPool RoiAlign
-        DepthToSpace SpaceToDepth Compress ReverseSequence GridSample AffineGrid Trilu CenterCropPad Col2Im CumSum
-        TensorScatter""",
+        Resize Upsample MaxPool AveragePool GlobalAveragePool GlobalMaxPool LpPool GlobalLpPool MaxUnpool MaxRoiPool
+        RoiAlign DepthToSpace SpaceToDepth Compress ReverseSequence GridSample AffineGrid Trilu CenterCropPad Col2Im
+        CumSum TensorScatter""",
     "heavy": "Conv ConvTranspose DeformConv MatMul Gemm Einsum LSTM GRU RNN Attention RotaryEmbedding STFT DFT",
     "activation": """Relu Clip LeakyRelu PRelu Elu Celu Selu HardSwish HardSigmoid Sigmoid Tanh Gelu Mish Swish Softplus
         Softsign ThresholdedRelu Shrink LogSoftmax Hardmax""",

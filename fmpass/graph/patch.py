@@ -77,7 +77,7 @@ def _patch_graph(target: onnx.GraphProto, graph: ir.Graph, origin: dict[ir.Node,
     before = {name for node in target.node for name in node.output}
     nodes = list(graph)
     added = [node for node in nodes if node not in origin]
-    target_nodes = [origin[node] if node in origin else ir.to_proto(node) for node in nodes]
+    target_nodes = [origin[node] if node in origin else ir.serde.serialize_node(node) for node in nodes]
     del target.node[:]
     target.node.extend(target_nodes)  # copies, so the source nodes stay as they are
     for node, proto in zip(nodes, target.node, strict=True):
@@ -104,7 +104,7 @@ def _patch_value_info(target: onnx.GraphProto, added: Iterable[ir.Node], before:
             del target.value_info[:]
             target.value_info.extend(kept)
     for node in added:
-        target.value_info.extend(ir.to_proto(v) for v in node.outputs if v.name and v.type is not None)
+        target.value_info.extend(ir.serde.serialize_value(v) for v in node.outputs if v.name and v.type is not None)
 
 
 def from_ir(model: ir.Model) -> onnx.ModelProto:
