@@ -51,7 +51,14 @@ def _run(words: list[str]) -> int:
         return INTERRUPTED
     except Exception as error:
         return print_internal(words, error)
-    print_error(words, failure)
+    try:
+        print_error(words, failure)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError:  # --json, and stdout is what fails
+        _drop_stdout()
+        print_error([], failure)
     return failure.exit_code
 
 

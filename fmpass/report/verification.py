@@ -46,7 +46,7 @@ def _row(edge: EdgeResult) -> tuple[str | Text, ...]:
         edge.dtype,
         edge.chain or "left alone",
         count(edge.elements),
-        number(edge.bpv),
+        "–" if edge.bpv is None else f"{edge.bpv:.2f}",
         str(bits),
         Text(bar(fraction, BAR), style="green" if fraction < 1 else "yellow"),
         _same(edge),

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -63,3 +65,27 @@ def process() -> Command:
         return Ended(done.returncode, done.stdout, done.stderr)
 
     return run
+
+
+MODELS = Path(__file__).resolve().parents[2] / "models"
+
+
+@pytest.fixture
+def demo(tmp_path: Path) -> Path:
+    """A copy of the demo model, its samples beside it, in a folder with blanks and letters beyond ASCII in its name."""
+    folder = tmp_path / "Größe 図 1"
+    folder.mkdir()
+    for name in ("demo.onnx", "demo_samples.npz"):
+        shutil.copy(MODELS / name, folder)
+    return folder / "demo.onnx"
+
+
+@pytest.fixture
+def few(demo: Path) -> Path:
+    """Four samples for the demo model, as .npz."""
+    import numpy as np
+
+    path = demo.with_name("few.npz")
+    samples = np.load(MODELS / "demo_samples.npz")
+    np.savez(path, image=samples["image"][:4], labels=samples["labels"][:4])
+    return path
