@@ -1,4 +1,4 @@
-"""Original against rewritten model: verify.py compares them, result.py says what was found, inputs.py what they take."""
+"""Original against rewritten model: verify.py compares, result.py says what was found, inputs.py what models take."""
 
 from __future__ import annotations
 
