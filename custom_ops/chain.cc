@@ -22,8 +22,19 @@ Text trim(Text text) {
   return text;
 }
 
-// What of a text from a stranger goes into a message.
-int shown(Text text) { return static_cast<int>(text.size() < 48 ? text.size() : 48); }
+// A text from a stranger as it may stand in a message: not too long, printable ASCII only.
+class Shown {
+ public:
+  explicit Shown(Text text) {
+    size_t n = 0;
+    for (const char c : text.substr(0, sizeof text_ - 1))
+      text_[n++] = c >= ' ' && c <= '~' ? c : '?';
+  }
+  const char* text() const { return text_; }
+
+ private:
+  char text_[49] = {};
+};
 
 // Splits off what comes before the next `mark`; false at the end of the text.
 bool next_piece(Text& rest, char mark, bool& more, Text* piece) {
@@ -59,7 +70,7 @@ int find_stage(Text name, size_t* index, Failure* why) {
     }
   }
   const auto stage = [&level](size_t i) -> const Stage& { return *level.stages[i]; };
-  return fail(why, FM_E_CHAIN, "unknown stage '%.*s'; nearest: %s", shown(name), name.data(),
+  return fail(why, FM_E_CHAIN, "unknown stage '%s'; nearest: %s", Shown(name).text(),
               nearest_name(name, stage, level.stage_count));
 }
 
@@ -142,8 +153,8 @@ int parse_field(const Stage& stage, Text assignment, Params* params, bool* given
   const Text text = equals == Text::npos ? Text() : trim(assignment.substr(equals + 1));
   if (name.empty() || text.empty()) {
     const Text whole = trim(assignment);
-    return fail(why, FM_E_CHAIN, "'%.*s' in the braces of %s is not field=value", shown(whole),
-                whole.data(), stage.name);
+    return fail(why, FM_E_CHAIN, "'%s' in the braces of %s is not field=value", Shown(whole).text(),
+                stage.name);
   }
   for (size_t i = 0; i < stage.field_count; ++i) {
     const Field& field = stage.fields[i];
@@ -153,17 +164,17 @@ int parse_field(const Stage& stage, Text assignment, Params* params, bool* given
     }
     given[i] = true;
     if (!parse_value(field, text, &params->values[i])) {
-      return fail(why, FM_E_CHAIN, "field '%s' of %s: '%.*s' is not %s", field.name, stage.name,
-                  shown(text), text.data(), type_name(field.type));
+      return fail(why, FM_E_CHAIN, "field '%s' of %s: '%s' is not %s", field.name, stage.name,
+                  Shown(text).text(), type_name(field.type));
     }
     return check_value(stage, field, params->values[i], why);
   }
   if (stage.field_count == 0) {
-    return fail(why, FM_E_CHAIN, "unknown field '%.*s' of %s, which has no fields", shown(name),
-                name.data(), stage.name);
+    return fail(why, FM_E_CHAIN, "unknown field '%s' of %s, which has no fields",
+                Shown(name).text(), stage.name);
   }
   const auto field = [&stage](size_t i) -> const Field& { return stage.fields[i]; };
-  return fail(why, FM_E_CHAIN, "unknown field '%.*s' of %s; nearest: %s", shown(name), name.data(),
+  return fail(why, FM_E_CHAIN, "unknown field '%s' of %s; nearest: %s", Shown(name).text(),
               stage.name, nearest_name(name, field, stage.field_count));
 }
 

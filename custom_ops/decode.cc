@@ -137,7 +137,7 @@ int Reading::blocks(uint8_t* to, const Runner& runner, Failure* why) const {
     route.elements_of(first, count, &begin, &elements);
     route.transform(last).inverse(route.chain->transform(last).params, type, route.shape,
                                   info.side + route.side_begin[last], integers.get(), begin,
-                                  elements, to + begin * type.bits / 8);
+                                  elements, to + tensor_nbytes(type, begin));
   };
   run_parallel(runner, route.blocks, body);
   return failure.report(why);

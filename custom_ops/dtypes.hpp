@@ -30,4 +30,11 @@ static constexpr WordType word_type(const DType& type) {
   return {type.bits < 8 ? uint8_t{8} : type.bits, type.kind == Kind::kInt && type.bits >= 8};
 }
 
+// Bytes of a tensor, narrow elements packed. In 64 bits for all `elements` that a payload may have
+// (their bits would not be).
+static constexpr uint64_t tensor_nbytes(const DType& type, uint64_t elements) {
+  const uint64_t per_byte = type.bits < 8 ? 8u / type.bits : 1u;
+  return type.bits < 8 ? (elements + per_byte - 1) / per_byte : elements * (type.bits / 8u);
+}
+
 }  // namespace fm

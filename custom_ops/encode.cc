@@ -90,7 +90,7 @@ bool Encoder::State::code_block(size_t block, const uint8_t* data) {
     route.elements_of(first, count, &begin, &elements);
     route.transform(last).forward(chain.transform(last).params, type, route.shape,
                                   side.data() + route.side_begin[last],
-                                  data + begin * type.bits / 8, begin, elements, levels.get());
+                                  data + tensor_nbytes(type, begin), begin, elements, levels.get());
     from = levels.get();
   }
   uint8_t* slot = slots.get() + first * route.word_nbytes;
@@ -128,11 +128,11 @@ size_t Encoder::State::header_nbytes() const {
 int Encoder::run(const Chain& chain, int dtype, const int64_t* dims, int rank, const void* data,
                  uint32_t block_words, bool self_contained, const Runner& runner, Failure* why) {
   if (rank < 0 || rank > FM_MAX_RANK) {
-    return fail(why, FM_E_CAPACITY, "rank: %d is not 0 … %d", rank, FM_MAX_RANK);
+    return fail(why, FM_E_CAPACITY, "rank: %d is not 0 to %d", rank, FM_MAX_RANK);
   }
   if (block_words == 0) block_words = FM_DEFAULT_BLOCK_WORDS;
   if (block_words > kMaxBlockWords) {
-    return fail(why, FM_E_CAPACITY, "block: %u words, not 1 … %u", block_words, kMaxBlockWords);
+    return fail(why, FM_E_CAPACITY, "block: %u words, not 1 to %u", block_words, kMaxBlockWords);
   }
   if (const int code = chain.check(dtype, rank, why); code != FM_OK) return code;
   uint64_t elements = 0;

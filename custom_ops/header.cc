@@ -110,11 +110,11 @@ int peek(const uint8_t* payload, size_t nbytes, PayloadInfo* out, Failure* why) 
     return fail(why, FM_E_HEADER, "dims: more elements than memory has addresses");
   }
   const DType& type = *find_dtype(out->dtype);
-  out->tensor_nbytes = static_cast<size_t>((out->elements * type.bits + 7) / 8);
+  out->tensor_nbytes = static_cast<size_t>(tensor_nbytes(type, out->elements));
   out->words = out->tensor_nbytes / (word_type(type).bits / 8u);
   out->block_words = read_le<uint32_t>(payload + extent_at);
   if (out->block_words < 1 || out->block_words > kMaxBlockWords) {
-    return fail(why, FM_E_HEADER, "extents: a block of %u words, not 1 … %u", out->block_words,
+    return fail(why, FM_E_HEADER, "extents: a block of %u words, not 1 to %u", out->block_words,
                 kMaxBlockWords);
   }
   if (out->self_contained) {

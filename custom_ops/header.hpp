@@ -14,6 +14,8 @@ constexpr uint32_t kRawBit = uint32_t{1} << 31;
 constexpr uint32_t kMaxBlockWords = uint32_t{1} << 24;
 constexpr uint64_t kMaxElements = uint64_t{1} << 60;  // no product with bytes leaves 63 bits
 
+static_assert(sizeof(size_t) == 8, "sizes are computed in 64 bits");
+
 // Elements of a tensor; false where its dims, zeros taken as ones, multiply to more than the limit.
 bool count_elements(const int64_t* dims, int rank, uint64_t* out);
 

@@ -67,7 +67,8 @@ bool parse_decimal(std::string_view text, double* out) {
 #else
   *out = std::strtod(std::string(text).c_str(), nullptr);
 #endif
-  return true;
+  const std::string_view mantissa = text.substr(0, text.find_first_of("eE"));
+  return *out != 0.0 || mantissa.find_first_of("123456789") == std::string_view::npos;
 }
 
 std::string decimal_text(double value) {

@@ -11,6 +11,7 @@ namespace fm {
 bool parse_integer(std::string_view text, int64_t* out);
 
 // -?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?, correctly rounded; infinity where it is too large.
+// False also where a number other than zero is too small for any double but zero.
 bool parse_decimal(std::string_view text, double* out);
 
 // As Python's repr(): the fewest digits that read back to the same number.

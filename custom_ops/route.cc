@@ -46,8 +46,8 @@ void Route::forward(size_t i, const uint8_t* side, const uint8_t* data, uint8_t*
     const StandardFloatMode mode;
     const size_t begin = index * run, left = shape.elements - begin;
     transform(i).forward(chain->transform(i).params, from, shape, side + side_begin[i],
-                         data + begin * from.bits / 8, begin, left < run ? left : run,
-                         integers + begin * to.bits / 8);
+                         data + tensor_nbytes(from, begin), begin, left < run ? left : run,
+                         integers + tensor_nbytes(to, begin));
   };
   if (shape.elements > 0) run_parallel(runner, (shape.elements + run - 1) / run, body);
 }
@@ -60,8 +60,8 @@ void Route::inverse(size_t i, const uint8_t* side, const uint8_t* integers, uint
     const StandardFloatMode mode;
     const size_t begin = index * run, left = shape.elements - begin;
     transform(i).inverse(chain->transform(i).params, to, shape, side + side_begin[i],
-                         integers + begin * from.bits / 8, begin, left < run ? left : run,
-                         data + begin * to.bits / 8);
+                         integers + tensor_nbytes(from, begin), begin, left < run ? left : run,
+                         data + tensor_nbytes(to, begin));
   };
   if (shape.elements > 0) run_parallel(runner, (shape.elements + run - 1) / run, body);
 }

@@ -52,10 +52,6 @@ struct Route {
 Route plan_route(const Chain& chain, int dtype, const int64_t* dims, int rank, uint64_t elements,
                  uint32_t block_words);
 
-inline size_t tensor_nbytes(const DType& type, size_t elements) {
-  return (elements * type.bits + 7) / 8;
-}
-
 // Calls body(i) for every i < count through the runner.
 template <class Body>
 void run_parallel(const Runner& runner, size_t count, Body& body) {

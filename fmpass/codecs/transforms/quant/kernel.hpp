@@ -50,9 +50,11 @@ Refusal rejects(const Params& p, const DType& type, int rank) {
     case kOnnxBFloat16:
     case kOnnxFloat32:
     case kOnnxFloat64:
-      if (is_signed(p) && zero_point != 0) return "zero_point needs signed=false for floats";
+      if (zero_point != 0 && (is_signed(p) || step_of(p) == 0.0)) {
+        return "zero_point of floats needs signed=false and a given step";
+      }
       if (zero_point < 0 || zero_point >= one << bits_of(p)) {
-        return "zero_point is not within 0 … 2^bits − 1";
+        return "zero_point is not a level";
       }
       break;
     default:
