@@ -24,6 +24,8 @@ _POOLS = frozenset({"GlobalAveragePool", "GlobalMaxPool"})
 _JOINS = frozenset({"Mul", "Add", "Sub", "Div", "Min", "Max", "Where", "Sum"})
 _GATE_HEAVY = frozenset({"Conv", "Gemm", "MatMul"})
 _PASS = frozenset({"Expand"})
+_GATES = frozenset({"Mul", "Div"})
+"""How an activation function that is written out ends: x times or over a function of x."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,15 +98,15 @@ def _may_be_inside(flow: Flow, node: ir.Node, members: dict[ir.Node, None]) -> b
 
 
 def _continues(flow: Flow, entry: ir.Value, members: dict[ir.Node, None]) -> bool:
-    """True at exp(x − max x) inside a softmax: the real entry is x."""
+    """True at exp(x − max x) inside a softmax and at x − mean x inside a normalisation: the real entry is x."""
     node = entry.producer()
-    summed = any(member.op_type == "ReduceSum" for member in members)
-    if node is None or not summed or not _may_be_inside(flow, node, members):
+    reduced = any(flow.roles[member] == "reduce" for member in members)
+    if node is None or not reduced or not _may_be_inside(flow, node, members):
         return False
     if node.op_type == "Exp":
         return True
-    maximum = [flow.source(v).producer() for v in node.inputs if v is not None]
-    return node.op_type == "Sub" and any(m is not None and m.op_type == "ReduceMax" for m in maximum)
+    above = [flow.source(v).producer() for v in node.inputs if v is not None]
+    return node.op_type == "Sub" and any(n is not None and flow.roles.get(n) == "reduce" for n in above)
 
 
 def _classify(flow: Flow, root: ir.Node, entry: ir.Value, members: dict[ir.Node, None]) -> Composite | None:
@@ -121,7 +123,7 @@ def _classify(flow: Flow, root: ir.Node, entry: ir.Value, members: dict[ir.Node,
             return None
         gated = bool(names & {"Sigmoid", "HardSigmoid"})
         return Composite("gate" if gated else "normalisation", root, entry, inside)
-    if names & SELF_GATING:
+    if names & SELF_GATING and root.op_type in _GATES:
         return Composite("activation", root, entry, inside)
     return None
 

@@ -100,6 +100,9 @@ def _by_key(entries: Sequence[Any], key: Callable[[Any], Hashable]) -> dict[Hash
 
 
 def _aligned(where: str, a: Sequence[Any], b: Sequence[Any], key: Callable[[Any], Hashable]) -> Iterator[str]:
+    if len(a) == len(b) and all(isinstance(m, str) for m in a):
+        yield from _lists(where, a, b)
+        return
     left, right = [key(m) for m in a], [key(m) for m in b]
     for tag, i, j, k, m in SequenceMatcher(None, left, right, autojunk=False).get_opcodes():
         if tag == "equal":

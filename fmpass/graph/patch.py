@@ -61,14 +61,19 @@ def patched(source: onnx.ModelProto, model: ir.Model, origin: dict[ir.Node, onnx
     out = onnx.ModelProto()
     out.CopyFrom(source)
     _patch_graph(out.graph, model.graph, origin)
-    wanted = dict(model.graph.opset_imports)
-    kept = [o for o in source.opset_import if (o.domain if o.domain != "ai.onnx" else "") in wanted]
-    known = {o.domain for o in source.opset_import}
+    wanted = {_domain(name): version for name, version in model.graph.opset_imports.items()}
+    known = {_domain(o.domain) for o in source.opset_import}
+    kept = [o for o in source.opset_import if _domain(o.domain) in wanted]
     del out.opset_import[:]
     out.opset_import.extend(kept)
-    for domain in sorted(set(wanted) - known - ({""} if "ai.onnx" in known else set())):
-        out.opset_import.add(domain=domain, version=wanted[domain])
+    for name in sorted(wanted.keys() - known):
+        out.opset_import.add(domain=name, version=wanted[name])
     return out
+
+
+def _domain(name: str) -> str:
+    """The default domain has two spellings."""
+    return "" if name == "ai.onnx" else name
 
 
 def _patch_graph(target: onnx.GraphProto, graph: ir.Graph, origin: dict[ir.Node, onnx.NodeProto]) -> None:

@@ -164,8 +164,19 @@ def _complete(slim: onnx.ModelProto) -> bool:
 def _run(slim: onnx.ModelProto) -> onnx.ModelProto:
     from onnx import shape_inference
 
-    try:
-        return shape_inference.infer_shapes(slim, data_prop=True)
-    except (shape_inference.InferenceError, RuntimeError, ValueError):
-        # a model whose own annotations contradict each other: what the file says is all we know
-        return slim
+    for clean in (lambda _: None, _forget_annotations):
+        clean(slim)
+        try:
+            return shape_inference.infer_shapes(slim, data_prop=True)
+        except (shape_inference.InferenceError, RuntimeError, ValueError):
+            continue  # the file's own annotations contradict its operators: once more without them
+    return slim
+
+
+def _forget_annotations(slim: onnx.ModelProto) -> None:
+    """Drop what the file says about shapes of computed values; inputs and weights keep theirs."""
+    for _, graph in proto_scopes(slim):
+        del graph.value_info[:]
+        for info in graph.output:
+            if info.type.HasField("tensor_type"):
+                info.type.tensor_type.ClearField("shape")

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 STORED = ""
 """The verdict on a tensor that is written to memory; any other verdict is the reason why it is not."""
 
+SOFTMAX = "softmax"
+
 _BY_ROLE = {
     "alias": "the same bytes as its source under another shape",
     "move": "elements moved, pooled or resized, not computed: not counted as a tensor of its own",
@@ -98,7 +100,7 @@ class Verdicts:
     def _meets_softmax(self, readers: Readers) -> bool:
         composite = self._entered(readers)
         if composite is not None:
-            return any(n.op_type == "Exp" for n in composite.members) and composite.kind == "normalisation"
+            return _names(composite) == SOFTMAX
         reader = readers.sole()
         if reader is None or reader in self._member:
             return False
@@ -153,7 +155,7 @@ class Verdicts:
             return STORED
         follows = f"the inside of a fused region: {reader.op_type} follows"
         next_role = self._flow.roles[reader]
-        if role == "activation":
+        if role in ("activation", "softmax") or (composite is not None and _names(composite) == SOFTMAX):
             return STORED
         if next_role == "activation" and composite is None:
             return follows
@@ -189,7 +191,7 @@ def _names(composite: Composite) -> str:
         return "a squeeze-and-excite gate"
     names = {node.op_type for node in composite.members}
     if composite.kind == "normalisation":
-        return "softmax" if "Exp" in names else "a normalisation"
+        return SOFTMAX if "Exp" in names else "a normalisation"
     if "Erf" in names or ("Tanh" in names and "Softplus" not in names):
         return "GELU"
     if "Sigmoid" in names:

@@ -1,0 +1,30 @@
+"""Fixtures that several folders share: where trained models lie, and whether the operator library is built."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+SHARED = Path(os.environ.get("FMPASS_SHARED") or Path(__file__).parents[2] / "shared")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """`shared_model` runs a test once for every trained model."""
+    if "shared_model" in metafunc.fixturenames:
+        paths = sorted((SHARED / "data" / "models").glob("*.onnx"))
+        skipped = pytest.param(None, marks=pytest.mark.skip(reason="no ../shared"))
+        metafunc.parametrize("shared_model", paths or [skipped], ids=lambda p: p.stem if p else "none")
+
+
+@pytest.fixture
+def library() -> str:
+    """Path of the operator library; the test is skipped where it has not been built."""
+    from fmpass.errors import EnvironmentFailure
+    from fmpass.runtime import get_library_path
+
+    try:
+        return get_library_path()
+    except EnvironmentFailure:
+        pytest.skip("the operator library is not built")
