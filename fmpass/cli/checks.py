@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 _PACKAGES = ("onnxruntime", "onnx", "onnx-ir", "onnx-graphsurgeon", "numpy", "ml_dtypes", "msgspec")
 _REQUIREMENT = re.compile(r"([A-Za-z0-9_.-]+)\s*>=\s*([0-9.]+)\s*$")
-_ABI_VERSION = 1
 
 
 def checks() -> Iterator[Check]:
@@ -79,16 +78,10 @@ def _numbers(version: str) -> tuple[int, ...]:
 
 
 def _library() -> str:
-    import ctypes
-
     from fmpass.codecs import native
 
-    path = native.path()
-    found = ctypes.CDLL(str(path)).fm_abi_version()
-    if found != _ABI_VERSION:
-        problem = f"speaks version {found} of the C ABI, this package {_ABI_VERSION}"
-        raise EnvironmentFailure("FM596", where=str(path), problem=problem, hint="build or install fmpass anew")
-    return f"{path} (version {native.version()}, ABI {found})"
+    version = native.version()  # loads it, and refuses one of another release
+    return f"{native.path()} (version {version})"
 
 
 def _simd() -> str:
@@ -106,7 +99,7 @@ def _stages() -> str:
     if python != library:
         differing = ", ".join(sorted(python.keys() ^ library.keys()) or sorted(python))
         problem = f"package and library disagree: {differing}"
-        raise EnvironmentFailure("FM597", where="stages", problem=problem, hint="build or install fmpass anew")
+        raise EnvironmentFailure("FM596", where="stages", problem=problem, hint="build or install fmpass anew")
     return ", ".join(python)
 
 
@@ -130,7 +123,7 @@ def _round_trip() -> str:
                 if payload != reference or back.tobytes() != array.tobytes():
                     problem = "library and numpy reference give different bytes"
                     where = f"{name} on {level}"
-                    raise EnvironmentFailure("FM598", where=where, problem=problem, hint="please report this")
+                    raise EnvironmentFailure("FM597", where=where, problem=problem, hint="please report this")
                 done += 1
     finally:
         native.set_simd_level(chosen)
@@ -148,7 +141,7 @@ def _session() -> str:
     (result,) = session.run(None, {"x": array})
     if result.tobytes() != array.clip(0).tobytes():
         problem = "a pair gives other values than went in"
-        raise EnvironmentFailure("FM598", where="onnxruntime", problem=problem, hint="please report this")
+        raise EnvironmentFailure("FM597", where="onnxruntime", problem=problem, hint="please report this")
     return f"a compressed edge inside onnxruntime {onnxruntime.__version__} restores its tensor exactly"
 
 

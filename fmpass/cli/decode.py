@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +11,13 @@ from cyclopts import Parameter
 
 from fmpass.cli.options import COMMON, Common
 from fmpass.cli.output import Output
+
+
+@dataclass(frozen=True, slots=True)
+class Sink:
+    """Something to write to that is no file of the system."""
+
+    write: Callable[[bytes], int]
 
 
 def main(
@@ -42,7 +51,8 @@ def main(
         hint = error.hint or "get the file anew from where it was written"
         raise PayloadError(error.code, where=where, problem=error.problem, hint=hint) from None
     target = output or payload.with_suffix(".npy")
-    write(target, lambda file: np.lib.format.write_array(file, array, allow_pickle=False))
+    # numpy writes real files past Python and loses the reason of a failure; a bare `write` keeps it
+    write(target, lambda file: np.lib.format.write_array(Sink(file.write), array, allow_pickle=False))
     document = payload_document(header, target)
     Output(common).result(document, lambda width: payload_view(document, "restored"))
     return 0

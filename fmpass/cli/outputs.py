@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+from contextlib import suppress
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import IO, TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ from typing import IO, TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
+    from types import TracebackType
 
     from fmpass.data import Samples
 
@@ -41,13 +43,33 @@ class ArrayFile:
             with self._archive.open(entry, "w", force_zip64=True) as out:
                 np.lib.format.write_array(out, array, allow_pickle=False)
 
-    def close(self) -> None:
-        """Write the directory of the archive."""
-        self._archive.close()
+    def __enter__(self) -> ArrayFile:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is None:
+            self._archive.close()
+            return
+        with suppress(OSError, ValueError):  # the file is given up; the archive must not try once more on its own
+            self._archive.close()
+
+
+def run_into(
+    file: IO[bytes], model: Path, samples: Samples, ran: Ran, progress: Callable[[int, int | None], None]
+) -> None:
+    """As `run_feeds`, with the outputs as an .npz in `file`."""
+    with ArrayFile(file, numbered=samples.count != 1) as sink:
+        run_feeds(model, samples, ran, progress, sink)
 
 
 def run_feeds(
-    model: Path, samples: Samples, ran: Ran, sink: ArrayFile | None, progress: Callable[[int, int | None], None]
+    model: Path,
+    samples: Samples,
+    ran: Ran,
+    progress: Callable[[int, int | None], None],
+    sink: ArrayFile | None = None,
 ) -> None:
     """Run `model` on every feed and note it in `ran`.
 
@@ -70,5 +92,3 @@ def run_feeds(
         if sink is not None:
             sink.add(number, values)
         progress(number + 1, samples.count)
-    if sink is not None:
-        sink.close()

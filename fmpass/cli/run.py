@@ -31,7 +31,7 @@ def main(
     """
     from fmpass.cli.feeds import feeds
     from fmpass.cli.files import existing
-    from fmpass.cli.outputs import ArrayFile, Ran, run_feeds
+    from fmpass.cli.outputs import Ran, run_feeds, run_into
     from fmpass.cli.progress import Bar
     from fmpass.graph.files import write
     from fmpass.report.run import run_document, run_view
@@ -42,10 +42,9 @@ def main(
     samples, ran = feeds(existing(model), data), Ran()
     with Bar("running", common) as bar:
         if output is None:
-            run_feeds(model, samples, ran, None, bar.update)
+            run_feeds(model, samples, ran, bar.update)
         else:
-            numbered = samples.count != 1
-            write(output, lambda file: run_feeds(model, samples, ran, ArrayFile(file, numbered), bar.update))
+            write(output, lambda file: run_into(file, model, samples, ran, bar.update))
     document = run_document(ran.first, ran.latency_ms, output)
     Output(common).result(document, lambda width: run_view(document, width))
     return 0
