@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
-import tomllib
-import venv
 from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 PLACE = ROOT / "build" / "runtimes"
+# The old runtimes have wheels up to Python 3.12, the newest from 3.11 on.
+INTERPRETER = shutil.which("python3.11") or sys.executable
 SUMMARY = re.compile(r"(\d+) (passed|failed|skipped|errors?)\b")
 
 
@@ -37,8 +38,10 @@ def python_of(folder: Path) -> Path:
 
 def requirements(version: str) -> list[str]:
     """What the environment needs: fmpass's own dependencies, the runtime asked for, and pytest."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-    rest = [r for r in project["dependencies"] if not r.startswith("onnxruntime")]
+    project = (ROOT / "pyproject.toml").read_text("utf-8")
+    block = re.search(r"^dependencies = \[(.*?)^\]", project, re.MULTILINE | re.DOTALL)
+    assert block, "pyproject.toml lists no dependencies"
+    rest = [r for r in re.findall(r'"([^"]+)"', block[1]) if not r.startswith("onnxruntime")]
     exact = "onnxruntime" if version == "newest" else f"onnxruntime=={version}.*"
     return [exact, *rest, "pytest>=8"]
 
@@ -49,13 +52,20 @@ def environment(version: str) -> Path:
     python, mark, wanted = python_of(folder), folder / ".complete", "\n".join(requirements(version))
     if not (mark.is_file() and mark.read_text("utf-8") == wanted):
         print(f"making {folder.relative_to(ROOT)} …", flush=True)
-        venv.create(folder, with_pip=True, clear=True)
+        subprocess.run([INTERPRETER, "-m", "venv", "--clear", str(folder)], check=True)
         subprocess.run([str(python), "-m", "pip", "install", "--quiet", *requirements(version)], check=True)
         mark.write_text(wanted, "utf-8")
     return python
 
 
-def test(version: str, arguments: list[str]) -> Outcome:
+def library() -> Path:
+    """A copy of the library, so that all runtimes see the same bytes whatever is built meanwhile."""
+    built = Path(os.environ.get("FMPASS_LIBRARY") or ROOT / "fmpass" / "_native" / "libfmpass_ops.so")
+    PLACE.mkdir(parents=True, exist_ok=True)
+    return Path(shutil.copy(built, PLACE / built.name))
+
+
+def test(version: str, arguments: list[str], native: Path) -> Outcome:
     start = time.monotonic()
     try:
         python = environment(version)
@@ -64,7 +74,7 @@ def test(version: str, arguments: list[str]) -> Outcome:
     query = "import onnxruntime; print(onnxruntime.__version__)"
     exact = subprocess.run([str(python), "-c", query], capture_output=True, text=True).stdout.strip()
     command = [str(python), "-m", "pytest", "-q", "-m", "runtime", "-p", "no:cacheprovider", "tests/runtime"]
-    paths = {"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
+    paths = {"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1", "FMPASS_LIBRARY": str(native)}
     done = subprocess.run(
         [*command, *arguments], cwd=ROOT, env=os.environ | paths, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )
@@ -94,9 +104,10 @@ def main(arguments: list[str]) -> int:
     if not versions or any(not re.fullmatch(r"newest|\d+\.\d+", v) for v in versions):
         print(__doc__, file=sys.stderr)
         return 2
+    native = library()
     outcomes: list[Outcome] = []
     for version in versions:
-        outcomes.append(test(version, rest))
+        outcomes.append(test(version, rest, native))
         if outcomes[-1].returncode:
             print(f"---- onnxruntime {outcomes[-1].runtime}\n{outcomes[-1].log}", flush=True)
     show(outcomes)

@@ -24,6 +24,9 @@ Tensor Context::view(const ort::Value* value) const {
   tensor.rank = static_cast<int>(rank);
   // The only getter is for mutable data; inputs are read and never written.
   check(api_.call<slot::GetTensorMutableData>(const_cast<ort::Value*>(value), &tensor.data));
+  static uint8_t
+      nothing;  // a tensor without elements has no buffer, and null means failure elsewhere
+  if (tensor.data == nullptr) tensor.data = &nothing;
   return tensor;
 }
 

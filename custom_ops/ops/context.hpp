@@ -10,7 +10,7 @@
 
 namespace fm::ops {
 
-// A tensor seen through the ABI. `data` may be null where there are no elements.
+// A tensor seen through the ABI. `data` is never null; without elements it must not be read.
 struct Tensor {
   int dtype = 0;
   int rank = 0;

@@ -35,9 +35,13 @@ _REMEDIES = (
     ),
     _Remedy(_NEWER_OPSET, EnvironmentFailure, "FM541", "install a newer onnxruntime, or export for an older opset"),
     _Remedy(
-        re.compile(
-            r"(?i)(external (data|initializer)|\.data|weights).*(not exist|cannot|failed|could not|No such file)"
-        ),
+        re.compile(r"Type 'tensor\(\w+\)' of \w+ parameter \(.*\) of operator \(Fm\w+\)"),
+        EnvironmentFailure,
+        "FM543",
+        "install onnxruntime 1.23 or newer, or leave edges of this type alone",
+    ),
+    _Remedy(
+        re.compile(r"(?i)cannot get file size|GetFileLength|external (data|initializer)"),
         UnsupportedModel,
         "FM142",
         "put the external data file beside the model, and give the model as a path",
@@ -56,10 +60,12 @@ _REMEDIES = (
     ),
 )
 
-_OPERATOR_KINDS: dict[str, tuple[type[FmpassError], str]] = {
-    "FM1": (UnsupportedModel, "write the model again with this release"),
-    "FM3": (PayloadError, "the payload was changed on its way, or is another edge's"),
-    "FM5": (EnvironmentFailure, "see `fmpass doctor`"),
+_KINDS: dict[str, type[FmpassError]] = {"FM1": UnsupportedModel, "FM3": PayloadError, "FM5": EnvironmentFailure}
+_HINTS = {
+    "FM146": "write the model again with this release",
+    "FM147": "`fmpass codecs` lists the stages and what they accept",
+    "FM3": "the payload was changed on its way, or is another edge's",
+    "FM5": "see `fmpass doctor`",
 }
 
 
@@ -85,9 +91,9 @@ def translated(error: Exception, where: str) -> FmpassError:
 
 
 def _from_operator(code: str, where: str, text: str) -> FmpassError:
-    kind, otherwise = _OPERATOR_KINDS[code[:3]]
     problem, _, hint = text.partition(" · hint: ")
-    return kind(code, where=where, problem=problem, hint=hint or otherwise)
+    hint = hint or _HINTS.get(code) or _HINTS.get(code[:3], "")
+    return _KINDS[code[:3]](code, where=where, problem=problem, hint=hint)
 
 
 def _unknown_operator(domain: str, text: str, where: str) -> FmpassError:

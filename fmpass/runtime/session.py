@@ -12,6 +12,7 @@ from fmpass.runtime.library import library_path
 from fmpass.runtime.refusals import translated
 
 if TYPE_CHECKING:
+    import onnx
     import onnxruntime as ort
 
 OLDEST = (1, 18)
@@ -52,9 +53,7 @@ def make_session(model: Any, *, sess_options: Any = None, **ort_kwargs: Any) -> 
     if options is None:
         options = ort.SessionOptions()
         options.enable_mem_pattern = False
-    where, source, folder = _source(model)
-    if folder is not None:
-        options.add_session_config_entry("session.model_external_initializers_file_folder_path", str(folder))
+    where, source = _source(model)
     ort_kwargs.setdefault("providers", ["CPUExecutionProvider"])
     try:
         options.register_custom_ops_library(library_path())
@@ -92,35 +91,39 @@ def explained(error: Exception, where: str) -> FmpassError:
     return translated(error, where)
 
 
-def _source(model: Any) -> tuple[str, str | bytes, Path | None]:
-    """(name for messages, path or bytes for onnxruntime, folder of external data that bytes refer to)."""
+def _source(model: Any) -> tuple[str, str | bytes]:
+    """(name for messages, path or bytes for onnxruntime)."""
     if isinstance(model, (str, os.PathLike)):
         path = Path(os.fspath(model))
         if not path.is_file():
             raise UnsupportedModel("FM100", where=str(path), problem="there is no such file", hint="check the path")
-        return path.name, str(path), None
+        return path.name, str(path)
     if isinstance(model, (bytes, bytearray, memoryview)):
-        return "the model", bytes(model), None
-    from google.protobuf.message import EncodeError
+        return "the model", bytes(model)
+    import onnx
 
+    if isinstance(model, onnx.ModelProto):  # needs no reading, and the runtime judges it better than onnx
+        where = model.graph.name or "the model"
+        return where, _serialized(model, where)
     from fmpass.graph import io
 
     loaded = io.load(model)
+    if loaded.kind == "ir":  # bytes have no folder that external data could lie in
+        import onnx_ir as ir
+
+        ir.external_data.load_to_model(loaded.model)
+    return loaded.where, _serialized(loaded.to_proto(), loaded.where)
+
+
+def _serialized(proto: onnx.ModelProto, where: str) -> bytes:
+    from google.protobuf.message import EncodeError
+
     try:
-        data = loaded.to_proto().SerializeToString()
+        data = proto.SerializeToString()
     except (EncodeError, ValueError):  # which of them depends on the protobuf implementation
         data = b""
     if not data or len(data) > _IN_MEMORY_LIMIT:
         raise UnsupportedModel(
-            "FM145", where=loaded.where, problem="it is larger than 2 GiB", hint="save it and give the path"
+            "FM145", where=where, problem="it is larger than 2 GiB", hint="save it and give the path"
         )
-    return loaded.where, data, _external_folder(loaded.model)
-
-
-def _external_folder(model: Any) -> Path | None:
-    import onnx_ir as ir
-
-    for value in model.graph.initializers.values():
-        if isinstance(value.const_value, ir.ExternalTensor) and value.const_value.base_dir:
-            return Path(value.const_value.base_dir).absolute()
-    return None
+    return data

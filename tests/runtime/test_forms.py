@@ -137,7 +137,7 @@ def test_a_payload_is_the_state_of_a_loop():
     )
     nodes = [
         Pair("state").compress("row", "start"),
-        helper.make_node("Loop", ["times", ""], ["end"], body=body),
+        helper.make_node("Loop", ["times", "", "start"], ["end"], body=body),
         Pair("state").decompress("end", "Y", FLOAT, [-1, 2]),
     ]
     inputs = [value("row", FLOAT, [1, 2]), value("times", TensorProto.INT64, [])]

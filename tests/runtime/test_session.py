@@ -7,7 +7,7 @@ import onnx
 import onnxruntime as ort
 import pytest
 from onnx import TensorProto, helper
-from pair_models import RUNTIME, Pair, model, round_trip, same_bits, sample, value
+from pair_models import Pair, lacking, model, round_trip, same_bits, sample, value
 
 from fmpass.codecs import abi
 from fmpass.dtypes import by_name
@@ -72,7 +72,6 @@ def test_own_options_do_without_the_memory_pattern():
     assert not make_session(plain()).get_session_options().enable_mem_pattern
 
 
-@pytest.mark.skipif(RUNTIME < (1, 20), reason="onnxruntime below 1.20 has no folder option for external data")
 def test_an_onnx_ir_model_finds_its_external_data(tmp_path):
     ir = pytest.importorskip("onnx_ir")
     weights = np.arange(600, dtype=np.float32).reshape(2, 300)
@@ -90,6 +89,9 @@ def test_an_onnx_ir_model_finds_its_external_data(tmp_path):
     x = np.ones((2, 300), np.float32)
     for source in (tmp_path / "m.onnx", ir.load(tmp_path / "m.onnx")):
         assert same_bits(make_session(source).run(None, {"X": x})[0], x + weights)
+    (tmp_path / "m.data").write_bytes(b"cut off")
+    with pytest.raises(UnsupportedModel, match=r"FM142.*m\.onnx.*beside the model"):
+        make_session(tmp_path / "m.onnx")
     (tmp_path / "m.data").unlink()
     with pytest.raises(UnsupportedModel, match=r"FM142.*m\.onnx.*beside the model"):
         make_session(tmp_path / "m.onnx")
@@ -134,6 +136,24 @@ def test_operators_of_others_are_named():
     proto.opset_import.append(helper.make_opsetid("com.example", 1))
     with pytest.raises(UnsupportedModel, match=r"FM141.*com\.example:Strange.*register the library"):
         make_session(proto)
+
+
+def test_an_operator_without_a_kernel_is_named():
+    proto = model(
+        [helper.make_node("Relu", ["X"], ["Y"])],
+        [value("X", TensorProto.INT64, [2])],
+        [value("Y", TensorProto.INT64, [2])],
+    )
+    with pytest.raises(UnsupportedModel, match=r"FM144.*Relu.*no kernel"):
+        make_session(proto)
+
+
+def test_a_type_that_the_runtime_keeps_from_custom_operators_is_explained():
+    dtype = by_name("int4")
+    if not lacking(dtype):
+        pytest.skip(f"onnxruntime {ort.__version__} lets custom operators take every type")
+    with pytest.raises(EnvironmentFailure, match=r"FM543.*int4.*1\.23"):
+        make_session(round_trip(dtype, (3,), constant=np.zeros(3, dtype.numpy)))
 
 
 def test_a_session_without_the_library_is_explained():
