@@ -23,7 +23,7 @@ _INTEGER = re.compile(r"-?[0-9]+\Z")
 _DECIMAL = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?\Z")
 _LONGEST_TEXT = 65535  # bytes; the payload counts them in a u16
 _MOST_STAGES = 16
-_BLANKS = " \t"
+_BLANKS = " \t\n\v\f\r"
 
 
 @dataclass(frozen=True, slots=True)

@@ -134,10 +134,6 @@ def read(data: bytes | bytearray | memoryview) -> Frame:
     (block_words,) = struct.unpack_from("<I", view, dims_end)
     if not 1 <= block_words <= MAX_BLOCK_WORDS:
         raise reject("FM304", "extents", f"a block of {block_words} words", f"1 … {MAX_BLOCK_WORDS}")
-    try:
-        text = bytes(view[dims_end + 4 : text_end]).decode()
-    except UnicodeDecodeError:
-        raise reject("FM304", "chain text", "it is not UTF-8") from None
     header = Header(
         dtype=dtype,
         shape=tuple(int(d) for d in shape),
@@ -146,10 +142,18 @@ def read(data: bytes | bytearray | memoryview) -> Frame:
         block_words=block_words,
         chain_digest=digest,
         self_contained=self_contained,
-        chain_text=text,
+        chain_text=text_of_chain(bytes(view[dims_end + 4 : text_end])),
         side_nbytes=side_nbytes,
         header_nbytes=head_end + 4,
         nbytes=nbytes,
     )
     side = bytes(view[text_end:side_end])
     return Frame(header, side, lengths, (entries[:, 0] & RAW_BIT) != 0, entries[:, 1], view[head_end + 4 :])
+
+
+def text_of_chain(text: bytes) -> str:
+    """The chain text of a payload. Raises PayloadError FM304 where it is not UTF-8."""
+    try:
+        return text.decode()
+    except UnicodeDecodeError:
+        raise reject("FM304", "chain text", "it is not UTF-8") from None

@@ -19,24 +19,14 @@ from fmpass.codecs import abi, container
 from fmpass.codecs.abi import Info
 from fmpass.codecs.chain import Chain
 from fmpass.codecs.container import Expected
-from fmpass.codecs.header import Header, reject
+from fmpass.codecs.header import Header, reject, text_of_chain
 from fmpass.dtypes import by_onnx
 from fmpass.errors import EnvironmentFailure, FmpassError, UsageError
 
 Array = NDArray[np.generic]
 Audit = Literal["off", "count", "audit"]
 
-_PAYLOAD_CODES = {
-    1: ("FM301", "magic"),
-    2: ("FM302", "version"),
-    3: ("FM303", "length"),
-    4: ("FM304", "header"),
-    5: ("FM305", "checksum"),
-    6: ("FM306", "chain"),
-    7: ("FM307", "dtype"),
-    8: ("FM308", "blocks"),
-    9: ("FM309", "size"),
-}
+_PAYLOAD_CODES = {number: f"FM30{number}" for number in range(1, 10)}  # FM_E_MAGIC … FM_E_CAPACITY
 _OUT_OF_MEMORY, _UNSUPPORTED = 10, 11
 _SELF_CONTAINED = 1
 
@@ -107,6 +97,7 @@ def peek(data: bytes | bytearray | memoryview) -> Header:
     dtype = by_onnx(info.dtype)
     if dtype is None:
         raise reject("FM307", "dtype", f"{info.dtype} is not a type that travels")
+    text = ctypes.string_at(info.chain, info.chain_nbytes) if info.self_contained else b""
     return Header(
         dtype=dtype,
         shape=tuple(info.dims[: info.rank]),
@@ -115,7 +106,7 @@ def peek(data: bytes | bytearray | memoryview) -> Header:
         block_words=info.block_words,
         chain_digest=info.chain_digest,
         self_contained=bool(info.self_contained),
-        chain_text=ctypes.string_at(info.chain, info.chain_nbytes).decode() if info.self_contained else "",
+        chain_text=text_of_chain(text),
         side_nbytes=info.side_nbytes,
         header_nbytes=info.header_nbytes,
         nbytes=info.payload_nbytes,
@@ -211,8 +202,8 @@ def counters() -> list[dict[str, int | str]]:
 
 def _payload_error(code: int, text: str) -> FmpassError:
     if code in _PAYLOAD_CODES:
-        stable, where = _PAYLOAD_CODES[code]
-        return reject(stable, where, text, "the bytes are not as they were written")
+        where, _, problem = text.partition(": ")  # the library begins with the field or block
+        return reject(_PAYLOAD_CODES[code], where, problem, "the bytes are not as they were written")
     return _environment_error(code, text)
 
 

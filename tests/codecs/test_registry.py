@@ -6,9 +6,9 @@ import importlib
 from pathlib import Path
 
 import pytest
+from codec_cases import needs_library
 
 import fmpass.codecs
-from codec_cases import needs_library
 from fmpass.codecs import fields, native, registry
 from fmpass.codecs.stage import Hardware
 from fmpass.dtypes import DTYPES

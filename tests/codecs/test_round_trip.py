@@ -114,7 +114,7 @@ def test_types_and_ranks_that_do_not_travel_are_refused():
         container.encode(Chain.parse("quant|raw"), np.zeros(3, np.int32))
     with pytest.raises(UsageError, match=r"FM006.*rank 1"):
         container.encode(Chain.parse("quant{axis=1}|raw"), np.zeros(3, np.float32))
-    with pytest.raises(UsageError, match="FM006.*rank"):
+    with pytest.raises(UsageError, match=r"FM006.*rank"):
         container.encode(Chain.parse("raw"), np.zeros((1,) * 33, np.int8))
 
 
