@@ -83,8 +83,8 @@ def codecs_view(listing: Catalogue, width: int) -> RenderableType:
             Column("stage", style="cyan"),
             Column("kind"),
             Column("id", "right"),
-            Column("takes", least=12, wrap=True),
-            Column("what it does", least=24, wrap=True),
+            Column("takes", least=12, give="wrap"),
+            Column("what it does", least=24, give="wrap"),
         )
         parts += [fitted(columns, rows, width), Text()]
         parameters = [(s["name"], *_parameter(p)) for s in listing["stages"] for p in s["parameters"]]
@@ -93,13 +93,13 @@ def codecs_view(listing: Catalogue, width: int) -> RenderableType:
                 Column("stage", style="cyan"),
                 Column("parameter"),
                 Column("default", "right"),
-                Column("range"),
-                Column("meaning", least=16, wrap=True),
+                Column("range", least=14, give="wrap"),
+                Column("meaning", least=16, give="wrap"),
             )
             parts += [fitted(columns, parameters, width), Text()]
     if listing["presets"]:
         rows = [(p["name"], p["chain"], p["doc"]) for p in listing["presets"]]
-        columns = (Column("preset", style="cyan"), Column("chain"), Column("source", least=24, wrap=True))
+        columns = (Column("preset", style="cyan"), Column("chain"), Column("source", least=24, give="wrap"))
         parts += [fitted(columns, rows, width)]
     for stage in listing["stages"]:
         if stage.get("format"):

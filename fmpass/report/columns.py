@@ -21,8 +21,9 @@ GAP = 2
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column. One with `least` may shrink to that many columns by eliding its texts in the middle.
+    """A column. One with `least` may shrink to that width; how its texts `give` way is said below.
 
+    Names lose their middle, remarks their end, sentences are wrapped; names and remarks give way before sentences do.
     Columns with the highest `optional` are left out first where the width does not suffice; 0 stays.
     """
 
@@ -31,8 +32,7 @@ class Column:
     least: int | None = None
     optional: int = 0
     style: str = ""
-    wrap: bool = False
-    """Sentences: wrapped instead of elided where the column is cut."""
+    give: Literal["middle", "end", "wrap"] = "middle"
 
 
 def fitted(columns: Sequence[Column], rows: Sequence[Sequence[str | Text]], width: int) -> Table:
@@ -46,10 +46,10 @@ def fitted(columns: Sequence[Column], rows: Sequence[Sequence[str | Text]], widt
     for i in kept:
         c = columns[i]
         table.add_column(
-            c.title, justify=c.justify, style=c.style, width=widths[i], no_wrap=not c.wrap, overflow="fold"
+            c.title, justify=c.justify, style=c.style, width=widths[i], no_wrap=c.give != "wrap", overflow="fold"
         )
     for row in rows:
-        table.add_row(*(row[i] if columns[i].wrap else _cell(row[i], widths[i]) for i in kept))
+        table.add_row(*(_cell(row[i], widths[i], columns[i]) for i in kept))
     return table
 
 
@@ -62,21 +62,27 @@ def _least(columns: Sequence[Column], natural: list[int], kept: list[int]) -> in
 
 
 def _widths(columns: Sequence[Column], natural: list[int], kept: list[int], width: int) -> dict[int, int]:
-    """Natural widths, the elastic columns cut evenly until the sum fits."""
+    """Natural widths; elastic columns are cut evenly until the sum fits, those that wrap last."""
     widths = {i: natural[i] for i in kept}
     excess = sum(widths.values()) + GAP * (len(kept) - 1) - width
-    while excess > 0:
-        elastic = [i for i in kept if (least := columns[i].least) is not None and widths[i] > least]
-        if not elastic:
-            break
-        widths[max(elastic, key=lambda i: widths[i])] -= 1
-        excess -= 1
+    for wrapped in (False, True):
+        while excess > 0:
+            elastic = [i for i in kept if widths[i] > _floor(columns[i], widths[i], wrapped)]
+            if not elastic:
+                break
+            widths[max(elastic, key=lambda i: widths[i])] -= 1
+            excess -= 1
     return widths
 
 
-def _cell(cell: str | Text, width: int) -> Text:
-    if isinstance(cell, Text):
-        if cell.cell_len <= width:
-            return cell
-        return Text(elide(cell.plain, width), style=cell.style)
-    return Text(elide(cell, width))
+def _floor(column: Column, width: int, wrapped: bool) -> int:
+    """The width that a column keeps in this round."""
+    return width if column.least is None or (column.give == "wrap") != wrapped else column.least
+
+
+def _cell(cell: str | Text, width: int, column: Column) -> Text:
+    text = cell if isinstance(cell, Text) else Text(cell)
+    if column.give == "wrap" or text.cell_len <= width:
+        return text
+    short = elide(text.plain, width) if column.give == "middle" else f"{text.plain[: max(width - 1, 0)]}…"
+    return Text(short, style=text.style)

@@ -16,10 +16,9 @@ if TYPE_CHECKING:
     from fmpass.plan import Decision
 
 COLUMNS = (
-    Column("edge", least=20, style="cyan"),
-    Column("decision"),
-    Column("chain", least=10),
-    Column("reason", least=24, wrap=True),
+    Column("edge", least=24, style="cyan"),
+    Column("decision", least=12),
+    Column("reason", least=24, give="wrap"),
 )
 
 
@@ -28,8 +27,7 @@ def decisions_view(decisions: Sequence[Decision], width: int) -> Table:
     rows = [
         (
             f"{d.scope}/{d.edge}" if d.scope else d.edge,
-            Text("pair", "green") if d.action == "pair" else Text("left alone", "yellow"),
-            d.chain or "–",
+            Text(d.chain, "green") if d.action == "pair" else Text("left alone", "yellow"),
             d.reason,
         )
         for d in decisions

@@ -25,7 +25,7 @@ COLUMNS = (
     Column("bytes", "right"),
     Column("lives", style="blue"),
     Column("stored"),
-    Column("why not", least=28, optional=2),
+    Column("why not", least=28, optional=2, give="end"),
 )
 OBSERVED = (Column("zeros", "right"), Column("entropy", "right"))
 

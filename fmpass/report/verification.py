@@ -93,7 +93,7 @@ def _verdict(report: VerifyReport) -> Table:
         payload = sum(edge.payload_bits for edge in stored)
         resident = sum(edge.resident_bits for edge in report.edges)
         beside = f", {count(resident // 8)} bytes of resident data beside" if resident else ""
-        text = f"{number(report.bpv)} over {len(stored)} stored edges{beside}"
+        text = f"{report.bpv:.2f} over {len(stored)} stored edges{beside}"
         grid.add_row("bits/value", text)
         grid.add_row("traffic", _traffic(payload, payload * report.ratio_vs_dtype))
     grid.add_row("runtime", f"onnxruntime {report.runtime}" if report.runtime[:1].isdigit() else report.runtime)
@@ -104,5 +104,8 @@ def _traffic(payload_bits: int, full_bits: float) -> str:
     if not payload_bits:
         return "nothing is stored"
     less = full_bits / payload_bits
-    words = f"{number(less)}× less" if less >= 1 else f"{number(1 / less)}× more"
-    return f"{bar(1 / less, 20)} {words} than uncompressed"
+    if abs(less - 1) < 0.005:
+        words = "as much as uncompressed"
+    else:
+        words = f"{less:.2f}× less than uncompressed" if less > 1 else f"{1 / less:.2f}× more than uncompressed"
+    return f"{bar(1 / less, 20)} {words}"

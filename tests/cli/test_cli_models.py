@@ -107,7 +107,7 @@ def test_remove_gives_the_original_back(fmpass, demo):
 def test_explain_gives_a_reason_for_every_edge(fmpass, demo):
     ended = fmpass("rewrite", demo, "--no-verify", "--explain")
     assert ended.code == 0
-    rows = [line for line in ended.out.splitlines() if " pair " in line or " left alone " in line]
+    rows = [line for line in ended.out.splitlines() if " zvc " in line or " left alone " in line]
     assert len(rows) == 27
     assert "Relu follows" in ended.out
 

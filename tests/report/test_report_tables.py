@@ -91,6 +91,11 @@ def test_verification_says_what_is_wrong():
     assert "the restored tensor differs" in text
 
 
+def test_a_rewrite_that_changes_nothing_is_not_called_a_gain():
+    text = "\n".join(drawn(verification_view(report(bpv=32.01, ratio_vs_dtype=0.9997), 100), 100))
+    assert "as much as uncompressed" in text
+
+
 def test_a_rewrite_that_costs_is_not_called_a_gain():
     text = "\n".join(drawn(verification_view(report(bpv=32.5, ratio_vs_dtype=0.98), 100), 100))
     assert "1.02× more" in text
@@ -118,6 +123,11 @@ def edge(name: str, **more: object) -> Edge:
     return Edge(name=name, **(fields | more))  # type: ignore[arg-type]
 
 
+def totals(stored: int, nbytes: int) -> dict[str, object]:
+    sums = {"activation_nbytes": nbytes, "peak_live_nbytes": nbytes, "weight_nbytes": None}
+    return {"stored": stored, "assumed_dims": {"batch": 1}, **sums}
+
+
 @pytest.mark.parametrize("width", WIDTHS)
 def test_edges_are_one_line_each(width):
     edges = [
@@ -126,7 +136,7 @@ def test_edges_are_one_line_each(width):
         edge("text", dtype=None, type_number=8, shape=None, nbytes=None, stored=False, reason="string tensors"),
         edge("done", paired=True),
     ]
-    view = edges_view(edges, totals_of(edges, 9_633_792, 6_422_528, None), width)
+    view = edges_view(edges, totals_of(edges, totals(3, 9_633_792)), width)
     lines = drawn(view, width)
     assert all(len(line) <= width for line in lines)
     assert lines[6] == ""
@@ -137,7 +147,7 @@ def test_edges_are_one_line_each(width):
 
 
 def test_a_model_without_edges():
-    assert "no activation edges" in "\n".join(drawn(edges_view([], totals_of([], 0, 0, 12), 80), 80))
+    assert "no activation edges" in "\n".join(drawn(edges_view([], totals_of([], totals(0, 0)), 80), 80))
 
 
 @pytest.mark.parametrize("width", WIDTHS)
