@@ -138,7 +138,7 @@ def filled(fill: str, dtype: DType, shape: tuple[int, ...], seed: int = 0) -> ND
 
 
 def _special(dtype: DType) -> NDArray[np.generic]:
-    """Bit patterns that arithmetic would not keep: −0.0, denormals, infinities, NaNs of both kinds, ends of the range."""
+    """Bit patterns that arithmetic would not keep: −0.0, denormals, infinities, NaNs of both kinds, ends of range."""
     top, mask = 1 << (dtype.word_bits - 1), (1 << dtype.word_bits) - 1
     patterns = {0, top, 1, top | 1, top - 1, mask, mask - 1, top | top >> 1}
     if dtype.kind == "float" and dtype.bits >= 16:
