@@ -21,8 +21,9 @@ $(STAMP): pyproject.toml $(NATIVE)
 install: $(STAMP) ## create .venv, build the native library
 
 demo: install    ## rewrite and run the demo model, print the table
+	@mkdir -p build
 	@$(BIN)/fmpass rewrite models/demo.onnx -o build/demo.fm.onnx --data models/demo_samples.npz
-	@$(BIN)/fmpass verify models/demo.onnx build/demo.fm.onnx --data models/demo_samples.npz
+	@$(BIN)/fmpass run build/demo.fm.onnx --data models/demo_samples.npz
 
 test: install    ## the test suite (at most 10 minutes on two cores)
 	$(BIN)/python -m pytest -n 2 --dist loadfile tests

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import file_lengths
@@ -106,3 +109,17 @@ def test_links_between_pages_lead_somewhere():
         if "://" not in target and not (page.parent / target).exists()
     ]
     assert broken == []
+
+
+def test_the_example_of_the_readme_runs(tmp_path):
+    example = re.search(r"```python\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
+    assert example
+    (tmp_path / "models").symlink_to(ROOT / "models")
+    (tmp_path / "build").mkdir()
+    call = [sys.executable, "-c", example[1]]
+    env = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
+    done = subprocess.run(call, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    accuracy, verdict = done.stdout.splitlines()
+    assert float(accuracy) > 0.9
+    assert verdict.startswith("True ")
