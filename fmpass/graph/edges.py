@@ -31,7 +31,7 @@ class Edge:
     `stored` says whether a fusing runtime writes the tensor to memory; `reason` why it does not, or, for a stored one,
     why it cannot get a pair ("" if it can). `first_use` is the place of the producer, `last_use` that of the last
     reader, counted in nodes of the edge's own graph. `zero_point` is the known zero point of an integer tensor.
-    `paired` is True where the edge already has its pair.
+    `paired` is True where the edge already has its pair, `chain` is that pair's.
     """
 
     name: str
@@ -49,6 +49,7 @@ class Edge:
     last_use: int
     zero_point: int | None = None
     paired: bool = False
+    chain: str = ""
 
     @property
     def eligible(self) -> bool:
@@ -98,7 +99,7 @@ class _Finder:
         node, name = value.producer(), value.name
         if node is None or name is None:
             return None
-        readers, paired = _direct_readers(value)
+        readers, chains = _direct_readers(value)
         if not readers:
             return None
         kind = self._types.get((scope.path, name), UNKNOWN)
@@ -121,7 +122,8 @@ class _Finder:
             first_use=flow.place[node],
             last_use=self._last_use(scope, flow, value),
             zero_point=zero_points.of(value) if stored else None,
-            paired=paired,
+            paired=bool(chains),
+            chain=chains[0] if chains else "",
         )
 
     def _label(self, reader: ir.Node, scope: Scope) -> str:
@@ -178,18 +180,19 @@ class _Finder:
                         )
 
 
-def _direct_readers(value: ir.Value) -> tuple[list[ir.Node], bool]:
-    """Nodes that read `value`, seen through its pair, and whether it has one."""
+def _direct_readers(value: ir.Value) -> tuple[list[ir.Node], list[str]]:
+    """Nodes that read `value`, seen through its pair, and the chains of the pairs that it has."""
     found: list[ir.Node] = []
-    paired = False
-    for user, _ in value.uses():
+    chains: list[str] = []
+    for user, index in value.uses():
         if user.domain != DOMAIN:
             found.append(user)
-            continue
-        paired = True
-        for output in user.outputs:
-            found.extend(_direct_readers(output)[0])
-    return found, paired
+        elif index == 0:  # other inputs only order execution or carry resident data
+            chain = user.attributes.get("chain")
+            chains.append(chain.as_string() if chain is not None else "")
+            for output in user.outputs:
+                found.extend(_direct_readers(output)[0])
+    return found, chains
 
 
 def _carries_features(dtype: DType, flow: Flow, node: ir.Node) -> bool:

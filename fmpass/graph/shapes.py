@@ -1,7 +1,7 @@
 """Types and symbolic shapes of all values, found by ONNX's own inference on the original model, which stays as it is.
 
 Inference runs on a slim copy: large initializers become inputs of the same type, so neither their bytes nor protobuf's
-2 GB limit matter. Where value_info is already complete nothing is run.
+2 GB limit matter. What the file says about types is believed unless it contradicts the operators.
 """
 
 from __future__ import annotations
@@ -46,14 +46,26 @@ def infer(loaded: LoadedModel) -> Types:
     """Types of all values of all scopes. A value that is missing here has an unknown type."""
     proto = loaded.source
     slim = _slim_from_ir(loaded) if proto is None else _slim(proto)
-    if not _complete(slim):
-        slim = _run(slim)
+    told = _collect(slim)
+    named = {dim for kind in told.values() for dim in kind.shape or () if isinstance(dim, str)}
+    inferred = {key: _without_invented(kind, named) for key, kind in _collect(_run(slim)).items()}
+    return {**told, **{key: kind for key, kind in inferred.items() if kind != UNKNOWN}}
+
+
+def _collect(proto: onnx.ModelProto) -> dict[tuple[str, str], ValueType]:
     found: dict[tuple[str, str], ValueType] = {}
-    for path, graph in proto_scopes(slim):
+    for path, graph in proto_scopes(proto):
         for infos in (graph.value_info, graph.input, graph.output):
             for info in infos:
                 found[path, info.name] = value_type(info.type)
     return found
+
+
+def _without_invented(kind: ValueType, named: set[str]) -> ValueType:
+    """Names of sizes that only the inference made up say nothing, and could clash with those of the model."""
+    if kind.shape is None or all(not isinstance(dim, str) or dim in named for dim in kind.shape):
+        return kind
+    return ValueType(kind.onnx, tuple(None if isinstance(d, str) and d not in named else d for d in kind.shape))
 
 
 def value_type(proto: onnx.TypeProto) -> ValueType:
@@ -147,36 +159,27 @@ def _elements(tensor: onnx.TensorProto) -> int:
     return count
 
 
-def _complete(slim: onnx.ModelProto) -> bool:
-    """True where every node output already has a type and shape."""
-    for _, graph in proto_scopes(slim):
-        known = {
-            info.name
-            for infos in (graph.value_info, graph.output)
-            for info in infos
-            if info.type.tensor_type.elem_type and info.type.tensor_type.HasField("shape")
-        }
-        if any(name and name not in known for node in graph.node for name in node.output):
-            return False
-    return True
-
-
 def _run(slim: onnx.ModelProto) -> onnx.ModelProto:
     from onnx import shape_inference
 
-    for clean in (lambda _: None, _forget_annotations):
-        clean(slim)
-        try:
-            return shape_inference.infer_shapes(slim, data_prop=True)
-        except (shape_inference.InferenceError, RuntimeError, ValueError):
-            continue  # the file's own annotations contradict its operators: once more without them
-    return slim
+    try:
+        return shape_inference.infer_shapes(slim, data_prop=True, strict_mode=True)
+    except (shape_inference.InferenceError, RuntimeError, ValueError):
+        # annotations and operators contradict each other, and then runtimes believe the operators
+        _forget_annotations(slim)
+    try:
+        return shape_inference.infer_shapes(slim, data_prop=True)
+    except (shape_inference.InferenceError, RuntimeError, ValueError):
+        return slim
 
 
 def _forget_annotations(slim: onnx.ModelProto) -> None:
-    """Drop what the file says about shapes of computed values; inputs and weights keep theirs."""
+    """Drop what the file says about results of standard operators; of others it is all that is known."""
     for _, graph in proto_scopes(slim):
+        opaque = {name for node in graph.node if node.domain not in ("", "ai.onnx") for name in node.output}
+        kept = [info for info in graph.value_info if info.name in opaque]
         del graph.value_info[:]
+        graph.value_info.extend(kept)
         for info in graph.output:
-            if info.type.HasField("tensor_type"):
+            if info.name not in opaque and info.type.HasField("tensor_type"):
                 info.type.tensor_type.ClearField("shape")

@@ -76,7 +76,9 @@ def complete(plan: Plan, edges: Sequence[Edge]) -> Plan:
     decisions: list[Decision] = []
     for edge in edges:
         decision = given.get(edge.key)
-        if decision is None:
+        if edge.paired:
+            decision = _kept(edge)
+        elif decision is None:
             decision = Decision(edge.name, "leave", "", "the plan does not name it", edge.scope)
         elif decision.action == "pair":
             decision = Decision(edge.name, "pair", str(_parse(decision.chain)), decision.reason, edge.scope)
@@ -107,6 +109,8 @@ def _decide(edge: Edge, options: Options, chain: Chain | None) -> Decision:
     def leave(reason: str) -> Decision:
         return Decision(edge.name, "leave", "", reason, edge.scope)
 
+    if edge.paired:
+        return _kept(edge)
     if not edge.eligible or edge.dtype is None:
         return leave(edge.reason)
     if options.only and not any(_matches(edge, glob) for glob in options.only):
@@ -122,9 +126,11 @@ def _decide(edge: Edge, options: Options, chain: Chain | None) -> Decision:
         if rejection:
             return leave(f"the chain cannot take {edge.dtype.name}: {rejection}")
         text, reason = str(chain), "the chain that was asked for"
-    if edge.paired:
-        reason = "it has its pair already"
     return Decision(edge.name, "pair", text, reason, edge.scope)
+
+
+def _kept(edge: Edge) -> Decision:
+    return Decision(edge.name, "pair", edge.chain, "it has its pair already", edge.scope)
 
 
 @cache

@@ -82,7 +82,8 @@ CASES: dict[str, tuple[str, Weights, set[str]]] = {
         {"c", "l"},
     ),
     "softmax unfolded": (
-        "c = Conv(x, w1) u = ReduceMax<axes=[-1]>(c) d = Sub(c, u) e = Exp(d) s = ReduceSum(e, ax) p = Div(e, s) y = Neg(p)",
+        """c = Conv(x, w1) u = ReduceMax<axes=[-1]>(c) d = Sub(c, u) e = Exp(d) s = ReduceSum(e, ax) p = Div(e, s)
+           y = Neg(p)""",
         SQUARE | {"ax": np.array([-1], np.int64)},
         {"c", "p"},
     ),

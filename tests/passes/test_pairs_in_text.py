@@ -22,7 +22,8 @@ CASES: dict[str, str] = {
     "one_reader": "g (float[N,4] x) => (float[N,4] y) { [a] r = Relu(x) [b] y = MatMul(r, w) }",
     "several_readers": """g (float[N,4] x) => (float[N,4] y, float[N,4] z) {
         [a] r = Relu(x) [b] s = MatMul(r, w) [c] y = Add(s, r) [d] z = Sigmoid(r) }""",
-    "twice_in_one_node": "g (float[N,4] x) => (float[N,4] y) { [a] r = Relu(x) [b] y = MatMul(r, w) [c] u = Concat<axis=0>(r, r) }",
+    "twice_in_one_node": """g (float[N,4] x) => (float[N,4] y, float[M,4] u) {
+        [a] r = Relu(x) [b] y = MatMul(r, w) [c] u = Concat<axis=0>(r, r) }""",
     "output_and_read": "g (float[N,4] x) => (float[N,4] r, float[N,4] y) { [a] r = Relu(x) [b] y = MatMul(r, w) }",
     "read_in_bodies": """g (float[N,4] x, bool c) => (float[N,4] y) {
         [a] r = Relu(x)
