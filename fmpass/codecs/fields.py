@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from fmpass.errors import UsageError
 
@@ -52,9 +52,15 @@ def parameters(stage: type[Stage]) -> tuple[Parameter, ...]:
     if not dataclasses.is_dataclass(stage):
         return ()
     return tuple(
-        Parameter(f.name, _TYPES[str(f.type)], f.default, **f.metadata)  # type: ignore[arg-type]
-        for f in dataclasses.fields(stage)
+        Parameter(f.name, _type(stage, f), cast(Value, f.default), **f.metadata) for f in dataclasses.fields(stage)
     )
+
+
+def _type(stage: type[Stage], f: dataclasses.Field[Any]) -> str:
+    written = f.type.__name__ if isinstance(f.type, type) else str(f.type)  # text under postponed annotations
+    if written not in _TYPES:
+        raise TypeError(f"{stage.__name__}.{f.name}: a parameter is one of {', '.join(_TYPES)}, not {written}")
+    return _TYPES[written]
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

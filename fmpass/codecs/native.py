@@ -42,8 +42,7 @@ def available(chain: Chain | None = None) -> bool:
         return False
     if chain is None:
         return True
-    known = {stage["name"] for stage in stages()}
-    return all(stage.name in known for stage in (*chain.transforms, chain.coder))
+    return all(stage.name in _stage_names() for stage in (*chain.transforms, chain.coder))
 
 
 def version() -> str:
@@ -54,6 +53,11 @@ def version() -> str:
 @cache
 def _stages() -> str:
     return abi.text_of(abi.library().fm_stages_json)
+
+
+@cache
+def _stage_names() -> frozenset[object]:
+    return frozenset(stage["name"] for stage in stages())
 
 
 def stages() -> list[dict[str, object]]:
@@ -114,10 +118,15 @@ def peek(data: bytes | bytearray | memoryview) -> Header:
 
 
 def decode(data: bytes | bytearray | memoryview, chain: Chain | None = None, expect: Expected | None = None) -> Array:
-    """As `container.decode`, the same array or an error of the same code."""
+    """As `container.decode`, the same array or an error of the same code.
+
+    A self-contained payload may name stages that the library does not carry; the reference decodes it then.
+    """
     header = peek(data)
     container.check_expected(header, expect)
     chain = container.resolve_chain(header, chain)
+    if not available(chain):
+        return container.decode(data, chain, expect)
     container.check_plausible(header, chain)  # before anything of the claimed size is allocated
     view, why = np.frombuffer(data, np.uint8), abi.why_buffer()
     packed = np.empty(header.tensor_nbytes, np.uint8)

@@ -161,6 +161,14 @@ def test_the_library_agrees_on_digest_text_and_types(chain):
 def test_the_library_reads_any_chain(chain):
     assert native.digest(str(chain)) == chain.digest()
     assert native.canonical(str(chain)) == str(chain)
+    for dtype in DTYPES:
+        for rank in (-1, 0, 3):
+            refused = native.check(str(chain), dtype.onnx, rank)
+            assert (refused is None) == (chain.rejects(dtype, None if rank < 0 else rank) is None), (
+                dtype,
+                rank,
+                refused,
+            )
 
 
 @needs_library
