@@ -1,11 +1,10 @@
-"""Files on disk: all or nothing, and external data that is referred to, linked or copied, never loaded."""
+"""Files on disk: all or nothing, and external data that is referred to or copied, never loaded."""
 
 from __future__ import annotations
 
 import contextlib
 import errno
 import os
-import shutil
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -24,6 +23,8 @@ SMALLEST_EXTERNAL = 1024
 """Initializers smaller than this stay inline: shape inference reads them."""
 
 _CHUNK = 16 << 20
+_FICLONE = 0x40049409
+"""Linux: make one file share the blocks of another, copy on write."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +85,10 @@ def check_external_data(proto: onnx.ModelProto, path: Path) -> None:
 
 
 def place_external_data(locations: list[str], source_dir: Path, target: Path) -> None:
-    """Make external data reachable from `target` under the same relative locations: linked, or else copied.
+    """Make external data reachable from `target` under the same relative locations, without loading it.
 
+    In the same directory it stays where it is. Elsewhere it is copied, sharing its blocks where the file system can:
+    onnx refuses data files that are links, and a hard link would make it refuse the original model too.
     Raises EnvironmentFailure FM503 where a different file is in the way: it could be the data of another model.
     """
     if not locations or _same(source_dir, target.parent):
@@ -103,12 +106,7 @@ def place_external_data(locations: list[str], source_dir: Path, target: Path) ->
             )
         with _explained(wanted):
             wanted.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                os.link(origin, wanted)
-            except OSError as error:
-                if error.errno in (errno.ENOSPC, errno.EACCES, errno.EROFS):
-                    raise
-                copy(origin, wanted)
+        copy(origin, wanted)
 
 
 def copy(origin: Path, target: Path) -> None:
@@ -116,7 +114,39 @@ def copy(origin: Path, target: Path) -> None:
     if target.exists() and _same(origin, target):
         return
     with origin.open("rb") as source:
-        write(target, lambda out: shutil.copyfileobj(source, out, _CHUNK))
+        write(target, lambda out: _copy_blocks(source, out))
+
+
+def _copy_blocks(source: IO[bytes], out: IO[bytes]) -> None:
+    """Copy by sharing blocks (btrfs, XFS), else by streaming what is not a hole."""
+    with contextlib.suppress(ImportError, OSError):
+        import fcntl
+
+        fcntl.ioctl(out.fileno(), _FICLONE, source.fileno())
+        return
+    size, done = os.fstat(source.fileno()).st_size, 0
+    while done < size:
+        begin, end = _next_data(source.fileno(), done, size)
+        source.seek(begin)
+        out.seek(begin)
+        while begin < end:
+            chunk = source.read(min(_CHUNK, end - begin))
+            if not chunk:
+                raise OSError(errno.EIO, "the file became shorter while it was copied")
+            begin += out.write(chunk)
+        done = end
+    out.truncate(size)
+
+
+def _next_data(descriptor: int, offset: int, size: int) -> tuple[int, int]:
+    """The next range of a file that is no hole; an empty one at the end."""
+    if not hasattr(os, "SEEK_DATA"):
+        return offset, size
+    try:
+        begin = os.lseek(descriptor, offset, os.SEEK_DATA)
+        return begin, os.lseek(descriptor, begin, os.SEEK_HOLE)
+    except OSError as error:
+        return (size, size) if error.errno == errno.ENXIO else (offset, size)
 
 
 def write(target: Path, fill: Callable[[IO[bytes]], object]) -> None:
@@ -146,14 +176,10 @@ def write(target: Path, fill: Callable[[IO[bytes]], object]) -> None:
             raise
 
 
-def write_model(proto: onnx.ModelProto, target: Path, base: Path | None) -> None:
-    """Serialize and write. Weights that would make the file too large for protobuf go to `NAME.data` beside it.
-
-    `base` is the directory that external locations already in the proto refer to.
-    """
+def write_model(proto: onnx.ModelProto, target: Path) -> None:
+    """Serialize and write. Weights that would make the file too large for protobuf go to `NAME.data` beside it."""
     if inline_nbytes(proto) > INLINE_LIMIT:
         proto = _externalized(proto, target)
-    del base
     data = proto.SerializeToString(deterministic=True)
     write(target, lambda out: out.write(data))
 

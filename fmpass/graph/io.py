@@ -67,17 +67,15 @@ class LoadedModel:
         """Write the model to `output`, all of it or nothing.
 
         An unchanged file keeps its bytes. External data stays where it is when `output` is in the same directory, else
-        it is hard-linked (or copied) beside it under the same relative location. Raises EnvironmentFailure FM50x.
+        it is copied beside it under the same relative location. Raises EnvironmentFailure FM50x.
         """
         target = Path(output)
-        if self.kind == "path" and self.path is not None:
-            files.place_external_data(self.external_locations(), self.path.parent, target)
-            if not self.modified:
-                files.copy(self.path, target)
-                return target
-        proto = self.to_proto()
-        base = self.path.parent if self.path else None
-        files.write_model(proto, target, base)
+        for folder, locations in self._external_files().items():
+            files.place_external_data(locations, folder, target)
+        if self.path is not None and not self.modified:
+            files.copy(self.path, target)
+        else:
+            files.write_model(self.to_proto(), target)
         return target
 
     def hidden_names(self) -> tuple[str, ...]:
@@ -87,9 +85,19 @@ class LoadedModel:
         names = [s.values.name for s in self.source.graph.sparse_initializer]
         return (*names, *(info.name for _, graph in proto_scopes(self.source) for info in graph.value_info))
 
-    def external_locations(self) -> list[str]:
-        """Relative locations of external data files, each once, in the order of first use."""
-        return list(dict.fromkeys(e.location for e in files.external_tensors(self.source))) if self.source else []
+    def _external_files(self) -> dict[Path, list[str]]:
+        """Folder → locations of external data in it. A ModelProto does not say where its own data lies."""
+        import onnx_ir as ir
+
+        found: dict[Path, dict[str, None]] = {}
+        if self.source is not None and self.path is not None:
+            locations = dict.fromkeys(e.location for e in files.external_tensors(self.source))
+            return {self.path.parent: list(locations)} if locations else {}
+        for value in self.model.graph.initializers.values() if self.kind == "ir" else ():
+            tensor = value.const_value
+            if isinstance(tensor, ir.ExternalTensor):
+                found.setdefault(Path(tensor.base_dir), {})[str(tensor.location)] = None
+        return {folder: list(locations) for folder, locations in found.items()}
 
 
 def load(model: AnyModel) -> LoadedModel:
