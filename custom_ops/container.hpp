@@ -59,6 +59,10 @@ class Encoder {
 // Checks the whole header, its checksum included; no block is read.
 int peek(const uint8_t* payload, size_t nbytes, PayloadInfo* out, Failure* why);
 
+// What decode() checks before it writes, for a caller that allocates the output itself: afterwards
+// memory for the tensor is justified by the payload's length. `info` is what peek() gave.
+int plausible(const Chain& chain, const uint8_t* payload, const PayloadInfo& info, Failure* why);
+
 // Decodes into `out`, whose size must be the tensor's exactly. A null chain means that of a
 // self-contained payload. Header, directory and side data are checked before the first byte is
 // written, and every block's checksum before its code is read; after an error `out` holds

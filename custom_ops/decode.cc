@@ -198,6 +198,23 @@ int decode_checked(const Chain& chain, const PayloadInfo& info, const uint8_t* p
 
 }  // namespace
 
+int plausible(const Chain& chain, const uint8_t* payload, const PayloadInfo& info, Failure* why) {
+  try {
+    Failure local;
+    if (resolve(&chain, info, nullptr, &local) == nullptr) {
+      if (why != nullptr) *why = local;
+      return local.code;
+    }
+    Reading reading = {info, payload, {}, {}};
+    reading.route =
+        plan_route(chain, info.dtype, info.dims, info.rank, info.elements, info.block_words);
+    if (const int code = reading.check_side(why); code != FM_OK) return code;
+    return reading.check_directory(why);
+  } catch (const std::bad_alloc&) {
+    return fail(why, FM_E_MEMORY, "no memory for the block directory");
+  }
+}
+
 int decode(const Chain* chain, const uint8_t* payload, size_t nbytes, void* out, size_t out_nbytes,
            const Runner& runner, Failure* why) {
   PayloadInfo info;

@@ -41,6 +41,7 @@ class Decompress {
       Failure why;
       if (peek(bytes, payload.elements, &info, &why) != FM_OK) refuse(why);
       expect_declared(info);
+      if (plausible(chain_, bytes, info, &why) != FM_OK) refuse(why);
       Tensor y;
       if (!context.output(0, info.dims, info.rank, &y)) return;
       // The graph may declare the value differently from the attribute; then the buffer has another

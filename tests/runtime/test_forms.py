@@ -31,6 +31,38 @@ def test_near_may_be_an_output_of_the_graph():
     assert same_bits(run(proto, {"X": x})["near"], x)
 
 
+@pytest.mark.parametrize("optimize", [False, True])
+def test_no_consumer_of_near_writes_into_the_tensor(optimize):
+    """`near` and X share a buffer, and Relu works in place where nobody else needs its input."""
+    x = np.linspace(-1, 1, 60, dtype=np.float32).reshape(3, 20)
+    node, pair = helper.make_node, Pair()
+    nodes = [
+        node("Neg", ["X"], ["a"]),
+        pair.compress("a", "p", "near"),
+        node("Relu", ["near"], ["b"]),
+        Pair("F").compress("X", "q", "near_X"),
+        node("Relu", ["near_X"], ["c"]),
+        pair.decompress("p", "r", FLOAT, [3, 20], "b"),
+        node("Sum", ["a", "b", "c", "r"], ["Y"]),
+        node("Sub", ["a", "X"], ["Z"]),
+    ]
+    shape = [3, 20]
+    proto = model(
+        nodes,
+        [value("X", FLOAT, shape)],
+        [value("Y", FLOAT, shape), value("Z", FLOAT, shape)],
+        [value("r", FLOAT, shape)],
+    )
+    fed = x.copy()
+    opened = session(proto, optimize=optimize)
+    for _ in range(3):
+        y, z = opened.run(None, {"X": fed})
+        zero = np.float32(0)
+        assert same_bits(y, -x + np.maximum(-x, zero) + np.maximum(x, zero) + -x)
+        assert same_bits(z, -x - x)
+        assert same_bits(fed, x)
+
+
 @pytest.mark.parametrize("gate", [FLOAT, TensorProto.INT64, TensorProto.BOOL, TensorProto.STRING, TensorProto.DOUBLE])
 @pytest.mark.parametrize("name", ["float32", "float16"])
 def test_gate_of_any_type_is_not_read(gate, name):

@@ -7,7 +7,7 @@ import pytest
 from onnx import TensorProto, helper
 from pair_models import Pair, model, payload_info, run, same_bits, sample, session, value
 
-from fmpass.codecs import container
+from fmpass.codecs import container, native
 from fmpass.codecs.chain import Chain
 from fmpass.codecs.crc32c import crc32c
 from fmpass.dtypes import by_name
@@ -95,6 +95,18 @@ def test_mutations_never_crash_and_never_pass_as_another_tensor():
         else:
             assert data == GOOD and same_bits(y, X)
     assert same_bits(opened.run(None, feed(GOOD))[0], X)
+
+
+def test_a_tensor_that_the_payload_cannot_hold_is_not_allocated():
+    """A well-sealed header that claims the most words in each of 65,536 blocks: 4 TiB, which no allocator gives."""
+    blocks, words = 2**16, 2**24
+    data = bytearray(native.encode(Chain.parse("zvc"), np.zeros(blocks, np.float32), 1))
+    data[24:32] = (blocks * words).to_bytes(8, "little")
+    data[32:36] = words.to_bytes(4, "little")
+    end = len(data) - blocks - 4  # each block is one byte, the checksum stands before them
+    data[end : end + 4] = crc32c(bytes(data[:end])).to_bytes(4, "little")
+    with pytest.raises(Exception, match=r"error\[FM308\] at edge 'here': block 0: .*need at least"):
+        run(restoring(shape=(-1,)), feed(bytes(data)))
 
 
 def test_the_dtype_attribute_must_be_that_of_the_payload():
