@@ -19,6 +19,14 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.fixture
+def shared_data() -> Path:
+    """Folder of the trained models and their inputs; the test is skipped where there is none."""
+    if not (SHARED / "data" / "models").is_dir():
+        pytest.skip("no ../shared")
+    return SHARED / "data"
+
+
+@pytest.fixture
 def library() -> str:
     """Path of the operator library; the test is skipped where it has not been built."""
     from fmpass.errors import EnvironmentFailure
