@@ -71,7 +71,14 @@ class Inventory:
 
 def take(original: LoadedModel, rewritten: onnx.ModelProto) -> Inventory:
     """Stored edges of the original and all that have a pair. What has no fixed width (strings …) is no item."""
-    pairs = {(pair.scope, pair.edge): pair for pair in find_pairs(rewritten)}
+    strangers: list[Pair] = []
+    pairs: dict[tuple[str, str], Pair] = {}
+    for pair in find_pairs(rewritten):
+        usable = by_onnx(pair.dtype) is not None and (pair.scope, pair.edge) not in pairs
+        if usable:
+            pairs[pair.scope, pair.edge] = pair
+        else:  # a second pair on one edge, or one whose type nobody knows: not what this release writes
+            strangers.append(pair)
     sizes = {t.name: _nbits(t) for t in rewritten.graph.initializer}
     items: list[Item] = []
     for edge in edges(original):
@@ -79,7 +86,7 @@ def take(original: LoadedModel, rewritten: onnx.ModelProto) -> Inventory:
         dtype = edge.dtype if pair is None else by_onnx(pair.dtype)
         if dtype is not None and (pair is not None or edge.stored):
             items.append(_item(edge, dtype, pair, sizes))
-    return Inventory(tuple(items), tuple(pairs.values()))
+    return Inventory(tuple(items), (*strangers, *pairs.values()))
 
 
 def groups(items: Sequence[Item], dims: Mapping[str, int], limit_nbytes: int) -> list[list[Item]]:

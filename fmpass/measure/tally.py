@@ -32,21 +32,25 @@ class Tally:
         elements = self.item.elements if tensor is None else tensor.elements
         self._count(elements or 0, 8 * self.item.dtype.nbytes(elements or 0))
 
-    def restored(self, source: Any, restored: Any, payload: Any) -> tuple[str, str] | None:
+    def restored(self, source: Any, restored: Sequence[Any], payload: Any) -> tuple[str, str] | None:
         """One feed of an edge with a pair. Code and text of what is wrong with it, if anything is."""
-        if not (isinstance(source, Tensor) and isinstance(restored, Tensor) and isinstance(payload, Tensor)):
+        if not (isinstance(source, Tensor) and isinstance(payload, Tensor)):
             return "FM407", "it is not a tensor in both models"
         self._count(source.elements, 8 * payload.data.size)
         self.checked = True
+        problems = [self._compare(source, value, payload) for value in restored]
+        return next((problem for problem in problems if problem is not None), None)
+
+    def _compare(self, source: Tensor, restored: Any, payload: Tensor) -> tuple[str, str] | None:
+        if self.item.lossless and same(source, restored):
+            return None
+        self.distance.add(source, restored)
+        if not isinstance(restored, Tensor):
+            return "FM407", "it is not restored as a tensor"
         if source.dtype is not restored.dtype or source.shape != restored.shape:
-            self.distance.add(source, restored)
             return "FM407", f"{_kind(source)} is restored as {_kind(restored)}"
         if self.item.lossless:
-            if same(source, restored):
-                return None
-            self.distance.add(source, restored)
             return "FM402", f"restored bytes differ, values by up to {self.distance.max_abs:g}"
-        self.distance.add(source, restored)
         assert self.item.pair is not None
         beyond, allowed = bounds.excess(Chain.parse(self.item.pair.chain), source, restored, payload)
         self.bound = max(self.bound or 0.0, allowed)

@@ -79,6 +79,8 @@ def tapped(
     if base is None or not _has_external(proto):
         opened = session(data, options)
     else:
+        # packed copies of large weights would cost more memory and time than a few runs gain; unpacked they stay mapped
+        options.add_session_config_entry("session.disable_prepacking", "1")
         opened = _beside_the_data(data, base, session, options)
     del data
     yield Tapped(opened)

@@ -62,7 +62,7 @@ def from_array(array: NDArray[Any]) -> Tensor:
 def same(a: object, b: object) -> bool:
     """Equal byte for byte: tensors with type and shape, sequences, maps and optionals item by item."""
     if isinstance(a, Tensor) and isinstance(b, Tensor):
-        return a.dtype is b.dtype and a.shape == b.shape and np.array_equal(a.data, b.data)
+        return a.dtype is b.dtype and a.shape == b.shape and _equal(a.data, b.data)
     if isinstance(a, np.ndarray) and isinstance(b, np.ndarray):
         if a.dtype != b.dtype or a.shape != b.shape:
             return False
@@ -76,6 +76,13 @@ def same(a: object, b: object) -> bool:
     if isinstance(a, float | np.floating) and isinstance(b, float | np.floating):
         return np.float64(a).tobytes() == np.float64(b).tobytes()
     return type(a) is type(b) and a == b
+
+
+def _equal(a: Bytes, b: Bytes) -> bool:
+    """Equal bytes of equal length, eight at a time."""
+    whole = a.size & ~7
+    wide = np.array_equal(a[:whole].view(np.uint64), b[:whole].view(np.uint64))
+    return wide and np.array_equal(a[whole:], b[whole:])
 
 
 @dataclass(slots=True)

@@ -18,6 +18,7 @@ from fmpass.measure.result import Failure, NotRun, OptimizedResult, VerifyReport
 from fmpass.measure.signature import signature_change
 from fmpass.measure.tally import OutputTally, Tally, rounds, summary
 from fmpass.measure.taps import Tapped, tapped
+from fmpass.measure.tensors import same
 from fmpass.runtime import counting, make_session, read_counters
 from fmpass.runtime.session import explained, failures, runtime
 
@@ -98,7 +99,9 @@ class _Comparison:
         self._check_strangers(inventory)
         self.tallies = {item.key: Tally(item) for item in inventory.items}
         inner = [item for item in inventory.items if item.scope]
-        batches = groups([i for i in inventory.items if not i.scope], self._dims(first), self.options.memory_nbytes)
+        outer = [item for item in inventory.items if not item.scope]
+        dims = self._dims(first) if any(item.elements is None for item in outer) else {}
+        batches = groups(outer, dims, self.options.memory_nbytes)
         self.phases = len(batches) + bool(inner) + self.options.optimized
         optimized = None
         try:
@@ -124,7 +127,7 @@ class _Comparison:
 
     def _check_strangers(self, inventory: Inventory) -> None:
         for pair in inventory.strangers:
-            problem = "the rewritten model restores it, but the original has no such edge"
+            problem = "the rewritten model restores it, but it is no edge of the original, or restored twice"
             self._fail("FM404", f"edge '{pair.edge}'", problem, "give the model that it was made from")
 
     def _dims(self, proto: onnx.ModelProto) -> dict[str, int]:
@@ -158,7 +161,7 @@ class _Comparison:
         pairs = [item.pair for item in batch if item.pair is not None]
         seen = [i.name for i in batch if (i.pair is not None and lossless) or (i.pair is None and i.elements is None)]
         held = reference.held(first, [i.key for i in inventory.items if rounds(i)])
-        inner = [value for pair in pairs for value in (pair.payload, pair.restored)]
+        inner = [value for pair in pairs for value in (pair.payload, *pair.restored)]
         inner += [] if lossless else [pair.source for pair in pairs]
         with (
             self._original(held, seen) as a,
@@ -170,12 +173,15 @@ class _Comparison:
                     return
                 if outputs:
                     self.samples += 1
+                before = self.failure
                 for item in batch:
                     self._edge(item, x, y, lossless, number)
                 for name, tally in outputs.items():
                     if not tally.add(x[name], y[name]) and lossless:
                         problem = f"feed {number}: differs by up to {tally.distance.max_abs:g}"
                         self._fail("FM401", f"output '{name}'", problem, _BUG)
+                if before is None and self.failure is not None and not same(x, self._run_original(a, feed)):
+                    raise _Refused("the original gives other results when it runs again on the same inputs")
 
     def _edge(self, item: Item, x: Mapping[str, Any], y: Mapping[str, Any], lossless: bool, number: int) -> None:
         tally, pair = self.tallies[item.key], item.pair
@@ -183,7 +189,7 @@ class _Comparison:
             tally.left_alone(None if item.elements is not None else x[item.name])
             return
         source = x[item.name] if lossless else y[pair.source]
-        problem = tally.restored(source, y[pair.restored], y[pair.payload])
+        problem = tally.restored(source, [y[name] for name in pair.restored], y[pair.payload])
         if problem is not None:
             code, text = problem
             self._fail(code, f"edge '{item.name}'", f"feed {number}: {text}", _BUG)

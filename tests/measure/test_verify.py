@@ -16,9 +16,13 @@ from fmpass.codecs.chain import Chain
 from fmpass.codecs.stage import Bound
 from fmpass.codecs.transforms.quant import Quant
 from fmpass.data import open_data
+from fmpass.dtypes import by_name
 from fmpass.errors import VerificationFailed
 from fmpass.measure.inputs import input_specs
+from fmpass.measure.inventory import Item
 from fmpass.measure.result import NotRun, VerifyReport
+from fmpass.measure.tally import Tally
+from fmpass.measure.tensors import from_array
 from fmpass.measure.verify import VerifyOptions, compare, verify
 from fmpass.plan import Decision, Options, Plan
 
@@ -324,3 +328,56 @@ def test_no_feeds_prove_nothing() -> None:
     assert isinstance(found, VerifyReport)
     assert not found.identical
     assert found.samples == 0
+
+
+def test_a_model_that_is_not_deterministic_is_not_judged() -> None:
+    original = model(
+        [
+            helper.make_node("RandomNormalLike", ["x"], ["n"]),
+            helper.make_node("Add", ["x", "n"], ["s"]),
+            helper.make_node("Relu", ["s"], ["r"]),
+            helper.make_node("Mul", ["r", "r"], ["y"]),
+        ],
+        ["y"],
+    )
+    rewritten = api.rewrite(original)
+    assert report(original, rewritten).identical  # both sessions draw the same numbers
+    rewritten.graph.node[0].attribute.add(name="seed", f=3.0, type=1)
+    found = compare(original, rewritten, feeds(1))
+    assert isinstance(found, NotRun)
+    assert "again" in found.reason
+
+
+def test_a_payload_that_is_restored_twice_is_compared_twice() -> None:
+    rewritten = api.rewrite(convolutions())
+    decompress = pair_nodes(rewritten, "FmDecompress")[0]
+    second = onnx.NodeProto()
+    second.CopyFrom(decompress)
+    second.name, second.output[0] = "again", "again"
+    place = list(rewritten.graph.node).index(decompress)
+    rewritten.graph.node.insert(place + 1, second)
+    found = report(convolutions(), rewritten)
+    assert found.identical
+    assert [e.edge for e in found.edges] == ["r1", "r2"]
+    compress = pair_nodes(rewritten, "FmCompress")[0]
+    other = onnx.NodeProto()
+    other.CopyFrom(compress)
+    other.name, other.output[0], second.input[0] = "other", "other", "other"
+    rewritten.graph.node[place + 1].CopyFrom(second)
+    rewritten.graph.node.insert(place, other)
+    found = report(convolutions(), rewritten)
+    assert found.failure is not None
+    assert (found.failure.code, found.failure.where) == ("FM404", "edge 'r1'")
+    assert not found.identical
+
+
+def test_every_restored_value_counts() -> None:
+    item = Item("e", "", by_name("float32"), (2,), True, None, True, 0)
+    right, wrong = from_array(np.array([1, 2], np.float32)), from_array(np.array([1, 3], np.float32))
+    shorter, payload = from_array(np.array([1], np.float32)), from_array(np.zeros(9, np.uint8))
+    tally = Tally(item)
+    assert tally.restored(right, [right, right], payload) is None
+    assert tally.restored(right, [right, wrong], payload) == ("FM402", "restored bytes differ, values by up to 1")
+    assert tally.restored(right, [shorter], payload) == ("FM407", "float32[2] is restored as float32[1]")
+    assert tally.restored(right, [None], payload) == ("FM407", "it is not restored as a tensor")
+    assert (tally.elements, tally.payload_bits) == (8, 4 * 72)
