@@ -61,6 +61,8 @@ def environment(version: str) -> Path:
 def library() -> Path:
     """A copy of the library, so that all runtimes see the same bytes whatever is built meanwhile."""
     built = Path(os.environ.get("FMPASS_LIBRARY") or ROOT / "fmpass" / "_native" / "libfmpass_ops.so")
+    if not built.is_file():
+        sys.exit(f"{built} is not there: run `make install` first")
     PLACE.mkdir(parents=True, exist_ok=True)
     return Path(shutil.copy(built, PLACE / built.name))
 

@@ -38,7 +38,7 @@ _REMEDIES = (
         re.compile(r"Type 'tensor\(\w+\)' of \w+ parameter \(.*\) of operator \(Fm\w+\)"),
         EnvironmentFailure,
         "FM543",
-        "install onnxruntime 1.23 or newer, or leave edges of this type alone",
+        "install onnxruntime 1.21 or newer, or leave edges of this type alone",
     ),
     _Remedy(
         re.compile(r"(?i)cannot get file size|GetFileLength|external (data|initializer)"),

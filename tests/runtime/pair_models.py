@@ -27,7 +27,7 @@ def native_in_python(dtype: DType) -> bool:
 
 def lacking(dtype: DType) -> str | None:
     """Why this runtime has no custom operators on the type, or None."""
-    if dtype.bits < 8 and RUNTIME < (1, 23):
+    if dtype.bits < 8 and RUNTIME < (1, 21):
         return f"onnxruntime {ort.__version__} lets no custom operator take {dtype.name}"
     return None
 
