@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fmpass.cli.output import last_place
 from fmpass.errors import EnvironmentFailure, FmpassError
@@ -95,7 +95,7 @@ def _stages() -> str:
     from fmpass.codecs import native, registry
 
     python = {stage.name: stage.format_id for stage in registry.stages()}
-    library = {stage["name"]: stage["format_id"] for stage in native.stages()}
+    library = {str(stage["name"]): stage["format_id"] for stage in native.stages()}
     if python != library:
         differing = ", ".join(sorted(python.keys() ^ library.keys()) or sorted(python))
         problem = f"package and library disagree: {differing}"
@@ -138,7 +138,7 @@ def _session() -> str:
 
     array = _sparse()
     session = fmpass.make_session(_model(list(array.shape)))
-    (result,) = session.run(None, {"x": array})
+    result: Any = session.run(None, {"x": array})[0]
     if result.tobytes() != array.clip(0).tobytes():
         problem = "a pair gives other values than went in"
         raise EnvironmentFailure("FM597", where="onnxruntime", problem=problem, hint="please report this")

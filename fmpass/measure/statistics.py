@@ -66,6 +66,10 @@ def _nonzero_packed(tensor: Tensor) -> int:
     return sum(int(np.count_nonzero((tensor.data >> np.uint8(s)) & np.uint8(low))) for s in shifts)
 
 
+def _session(model: Any, sess_options: Any) -> Any:
+    return make_session(model, sess_options=sess_options)
+
+
 def edge_statistics(
     model: AnyModel,
     edges: Sequence[Edge],
@@ -85,7 +89,7 @@ def edge_statistics(
     done = 0
     for start in range(0, len(names), EDGES_AT_ONCE):
         taps = names[start : start + EDGES_AT_ONCE]
-        with tapped(proto, base, taps, lambda m, sess_options: make_session(m, sess_options=sess_options)) as session:
+        with tapped(proto, base, taps, _session) as session:
             for feed in feeds:
                 try:
                     values = session.run(feed, taps)
