@@ -123,10 +123,10 @@ bool below(const Field& field, const Value& a, const Value& b) {
 
 int check_value(const Stage& stage, const Field& field, const Value& value, Failure* why) {
   if (value.none) return FM_OK;
-  const std::string text = value_text(field, value);
   if (field.type == FieldType::kFloat && !std::isfinite(value.f)) {
     return fail(why, FM_E_CHAIN, "field '%s' of %s is not finite", field.name, stage.name);
   }
+  const std::string text = value_text(field, value);
   if (field.choices != nullptr) {
     std::string listed;
     for (size_t i = 0; i < field.choice_count; ++i) {

@@ -176,22 +176,23 @@ int decode_checked(const Chain& chain, const PayloadInfo& info, const uint8_t* p
 
   // Transforms left to invert once the blocks are done; each needs a whole tensor in between.
   size_t left = chain.transforms() - (route.per_block() ? 1 : 0);
-  const auto target = [&](Buffer* buffer) -> uint8_t* {
-    if (left == 0) return out;
-    *buffer = allocate(tensor_nbytes(*route.types[left], route.shape.elements));
-    return buffer->get();
+  uint8_t* at = nullptr;  // null too for an output of 0 bytes
+  const auto find_target = [&](Buffer* buffer) {
+    at = out;
+    if (left == 0) return true;
+    *buffer = allocate(static_cast<size_t>(tensor_nbytes(*route.types[left], info.elements)));
+    at = buffer->get();
+    return at != nullptr;
   };
   Buffer now, next;
-  uint8_t* at = target(&now);
-  if (at == nullptr) return fail(why, FM_E_MEMORY, "no memory for the integers");
+  if (!find_target(&now)) return fail(why, FM_E_MEMORY, "no memory for the integers");
   if (const int code = reading.blocks(at, runner, why); code != FM_OK) return code;
   while (left > 0) {
+    const uint8_t* from = at;
     --left;
-    uint8_t* to = target(&next);
-    if (to == nullptr) return fail(why, FM_E_MEMORY, "no memory for the integers");
-    route.inverse(left, info.side, at, to, runner);
+    if (!find_target(&next)) return fail(why, FM_E_MEMORY, "no memory for the integers");
+    route.inverse(left, info.side, from, at, runner);
     now = std::move(next);
-    at = to;
   }
   return FM_OK;
 }

@@ -14,7 +14,7 @@ bool parse_integer(std::string_view text, int64_t* out);
 // False also where a number other than zero is too small for any double but zero.
 bool parse_decimal(std::string_view text, double* out);
 
-// As Python's repr(): the fewest digits that read back to the same number.
+// As Python's repr() of a finite number: the fewest digits that read back to the same.
 std::string decimal_text(double value);
 
 }  // namespace fm

@@ -140,7 +140,8 @@ TEST(decimals_are_printed_as_python_does) {
   CHECK(fm::decimal_text(2.5e20) == "2.5e+20" && fm::decimal_text(1e-310) == "1e-310");
   CHECK(fm::decimal_text(123456.789) == "123456.789");
   CHECK(fm::parse_decimal("1e400", &read) && read == inf);
-  CHECK(fm::parse_decimal("1e-400", &read) && read == 0.0);
+  CHECK(!fm::parse_decimal("1e-400", &read));
+  CHECK(fm::parse_decimal("0e-400", &read) && read == 0.0);
   CHECK(!fm::parse_decimal("1e", &read) && !fm::parse_decimal("-", &read));
 }
 
