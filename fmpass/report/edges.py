@@ -70,7 +70,7 @@ def totals_of(edges: Sequence[Edge], totals: Mapping[str, Any]) -> list[tuple[st
     ]
     if assumed := totals["assumed_dims"]:
         names = ", ".join(assumed)
-        lines.append(("sizes", f"{names} counted as 1; --dim {next(iter(assumed))}=N for another size"))
+        lines.append(("sizes", f"{names} counted as 1; --dim {next(iter(assumed))}=4 for another size"))
     return lines
 
 
