@@ -147,6 +147,8 @@ Operator decompress_operator(ort::Api api) {
   op.GetInputType = [](const ort::CustomOp*, size_t i) {
     return i == 0 ? ort::kUint8 : ort::kUndefinedType;
   };
+  // One variadic input for gate and residents: an optional gate in front of a variadic input would
+  // make a gate compulsory, and onnxruntime 1.18 would give the output the gate's type.
   op.GetInputCharacteristic = [](const ort::CustomOp*, size_t i) {
     return i == 0 ? ort::kRequired : ort::kVariadic;
   };

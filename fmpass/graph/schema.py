@@ -3,10 +3,9 @@
 Registered when asked for, since a registration is for the whole process. The names begin with Fm for a reason: a
 second schema called `Compress`, in whatever domain, makes `import onnx.reference` fail.
 
-Input `gate` of FmDecompress is the first of its variadic inputs here and in onnxruntime. An optional input in front of
-a variadic one would raise the least number of inputs to two, and onnxruntime types an output of open type after an
-optional input, where it leaves it alone after a variadic one. A node with resident data and nothing to wait for names
-its payload as gate.
+Input `gate` of FmDecompress is the first of its variadic inputs, here and in onnxruntime. An optional input in front of
+a variadic one raises the least number of inputs to two, and onnxruntime 1.18 gives the output the type of an optional
+gate (docs/runtimes.md). A node with resident data and nothing to wait for names its payload as gate.
 """
 
 from __future__ import annotations
