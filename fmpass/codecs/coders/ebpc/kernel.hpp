@@ -91,19 +91,16 @@ struct Streams {
     const size_t full = count / kStep;
     uint8_t* const masks = words + count * sizeof(T) - 8 * full;
     FlagReader flags = {count, run_bits, 0, 0};
-    size_t kept_count = 0;
     for (size_t i = 0; i < full; ++i) {
       uint64_t mask;
       if (!take_flags(flags, in, kStep, mask)) return "a run of zeros passes the end of the block";
       store(masks + 8 * i, mask);
-      kept_count += count_ones(mask);
     }
     uint64_t last = 0;
     const unsigned rest = static_cast<unsigned>(count - full * kStep);
     if (rest > 0 && !take_flags(flags, in, rest, last)) {
       return "a run of zeros passes the end of the block";
     }
-    kept_count += count_ones(last);
     if (overrun(in)) return "code ends inside the flags";
     if (!skip_padding(in, 8 * sizeof(T))) return "padding bits of the flags are not zero";
 
