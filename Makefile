@@ -54,6 +54,8 @@ check: lint types contracts sanitize wheel ## everything CI runs besides the tes
 
 bench: install   ## the numbers of the README
 	$(BIN)/python benchmarks/models.py
+	$(BIN)/python benchmarks/scale.py
+	$(BIN)/python benchmarks/coders.py
 
 clean:           ## remove what was built
 	rm -rf build .venv fmpass/_native/*.so

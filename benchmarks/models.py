@@ -156,6 +156,7 @@ def main() -> int:
     from rich.console import Console
     from rich.table import Table
 
+    where = machine()  # before the work loads it
     known = {case.model: case for case in CASES}
     chosen = [known[name] for name in asked.models] or list(CASES)
     rows: list[Row] = []
@@ -163,15 +164,15 @@ def main() -> int:
         row = measure(case, root, asked.samples, () if asked.no_chains else CHAINS)
         rows.append(row)
         print(f"{len(rows)}/{len(chosen)} {' · '.join(cells(row))}  {row.seconds:.1f} s", file=sys.stderr)
-    table = Table(*HEADER, title="Bits per value, lossless", caption=machine())
+    table = Table(*HEADER, title="Bits per value, lossless", caption=where)
     for row in rows:
         table.add_row(*cells(row))
     Console(width=None if sys.stdout.isatty() else 190).print(table)
     if not asked.models:
         RESULTS.mkdir(parents=True, exist_ok=True)
-        document = {"machine": machine(), "samples": asked.samples, "rows": [asdict(row) for row in rows]}
+        document = {"machine": where, "samples": asked.samples, "rows": [asdict(row) for row in rows]}
         (RESULTS / "models.json").write_text(json.dumps(document, indent=1) + "\n")
-        (RESULTS / "models.md").write_text(markdown(rows, machine()))
+        (RESULTS / "models.md").write_text(markdown(rows, where))
     return 0 if all(row.identical for row in rows) else 5
 
 

@@ -145,7 +145,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=5)
     runs: int = parser.parse_args().runs
-    print(f"medians of {runs} processes on {machine()}")
+    where = machine()  # before the work loads it
+    print(f"medians of {runs} processes on {where}")
     results = [run("fmpass --help", ["--help"], 2 * runs + 1, 0.3, None)]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -175,7 +176,7 @@ def main() -> int:
         print(f"{'ok  ' if not copied else 'MISS'} bytes of weights copied beside the original: {copied}")
         results.append(run(f"{what}, verified", ["rewrite", str(weights), "-o", str(same)], min(runs, 3), None, None))
     rows = [{**asdict(r), "met": r.met} for r in results]
-    document = {"machine": machine(), "weight_nbytes_copied": copied, "rows": rows}
+    document = {"machine": where, "weight_nbytes_copied": copied, "rows": rows}
     RESULTS.mkdir(parents=True, exist_ok=True)
     (RESULTS / "scale.json").write_text(json.dumps(document, indent=1) + "\n")
     return 0 if all(r.met for r in results) and not copied else 1

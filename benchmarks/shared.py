@@ -17,7 +17,7 @@ def shared() -> Path | None:
 
 
 def machine() -> str:
-    """CPU model, cores, and the versions that matter, for the line above every table."""
+    """CPU model, cores, how busy they are, and the versions that matter: the line above every table."""
     import onnxruntime
 
     from fmpass.codecs import native
@@ -31,7 +31,8 @@ def machine() -> str:
                 break
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     simd = native.simd_level() if native.available() else "no native library"
+    load = f", load {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
     return (
-        f"{cpu}, {cores} cores, SIMD {simd}, onnxruntime {onnxruntime.__version__}, "
+        f"{cpu}, {cores} cores{load}, SIMD {simd}, onnxruntime {onnxruntime.__version__}, "
         f"Python {platform.python_version()}, {platform.system()}"
     )
