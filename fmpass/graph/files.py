@@ -210,6 +210,8 @@ def _externalized(proto: onnx.ModelProto, target: Path) -> onnx.ModelProto:
 
 
 def _tensors(proto: onnx.ModelProto) -> Iterator[onnx.TensorProto]:
+    from onnx import AttributeProto as kinds
+
     graphs = [proto.graph]
     nodes = [node for function in proto.functions for node in function.node]
     while graphs or nodes:
@@ -221,12 +223,15 @@ def _tensors(proto: onnx.ModelProto) -> Iterator[onnx.TensorProto]:
             nodes.extend(graph.node)
         for node in nodes:
             for attribute in node.attribute:
-                if attribute.HasField("t"):
+                kind = attribute.type  # one look decides: there are tens of thousands of attributes
+                if kind == kinds.TENSOR:
                     yield attribute.t
-                elif attribute.HasField("g"):
+                elif kind == kinds.GRAPH:
                     graphs.append(attribute.g)
-                yield from attribute.tensors
-                graphs.extend(attribute.graphs)
+                elif kind == kinds.TENSORS:
+                    yield from attribute.tensors
+                elif kind == kinds.GRAPHS:
+                    graphs.extend(attribute.graphs)
         nodes = []
 
 

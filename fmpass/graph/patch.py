@@ -1,8 +1,8 @@
 """The source proto with the changes of the passes patched in.
 
-A pass adds nodes, removes its own nodes again and renames inputs. Everything else in the file is none of its business
-and is taken over from the source as it is: other nodes, order, initializers of every kind, value_info, annotations,
-functions, training information, metadata.
+A pass adds nodes, removes its own nodes again, renames inputs, and renames the result of a node in front of a graph
+output. Everything else in the file is none of its business and is taken over from the source as it is: other nodes,
+order, initializers of every kind, value_info, annotations, functions, training information, metadata.
 """
 
 from __future__ import annotations
@@ -77,39 +77,80 @@ def _domain(name: str) -> str:
 
 
 def _patch_graph(target: onnx.GraphProto, graph: ir.Graph, origin: dict[ir.Node, onnx.NodeProto]) -> None:
-    import onnx_ir as ir
-
     before = {name for node in target.node for name in node.output}
+    renamed: list[ir.Value] = []
     nodes = list(graph)
     added = [node for node in nodes if node not in origin]
-    target_nodes = [origin[node] if node in origin else ir.serde.serialize_node(node) for node in nodes]
+    target_nodes = [origin[node] if node in origin else _new_node(node) for node in nodes]
     del target.node[:]
     target.node.extend(target_nodes)  # copies, so the source nodes stay as they are
     for node, proto in zip(nodes, target.node, strict=True):
         names = ["" if value is None else value.name or "" for value in node.inputs]
         if len(names) != len(proto.input) or any(a != b for a, b in zip(names, proto.input, strict=True)):
             if len(names) < len(proto.input) and names == list(proto.input[: len(names)]):
-                continue  # only trailing empty inputs, which onnx_ir may leave out
-            del proto.input[:]
-            proto.input.extend(names)
+                pass  # only trailing empty inputs, which onnx_ir may leave out
+            else:
+                del proto.input[:]
+                proto.input.extend(names)
+        for index, value in enumerate(node.outputs):
+            if value.name and proto.output[index] not in ("", value.name):
+                proto.output[index] = value.name
+                renamed.append(value)
     for node, proto in zip(nodes, target.node, strict=True):
         if any(a.HasField("g") or a.graphs for a in proto.attribute):
             for (_, body), (_, body_proto) in zip(ir_subgraphs(node), subgraphs(proto), strict=True):
                 _patch_graph(body_proto, body, origin)
-    _patch_value_info(target, added, before)
+    _patch_value_info(target, [*(v for node in added for v in node.outputs), *renamed], before)
 
 
-def _patch_value_info(target: onnx.GraphProto, added: Iterable[ir.Node], before: set[str]) -> None:
+def _new_node(node: ir.Node) -> onnx.NodeProto:
+    """The proto of a node that the source does not have.
+
+    Scalars and lists of integers are written here: a pass adds thousands of such nodes, and onnx_ir's own writer takes
+    several times as long. Everything else goes through it.
+    """
+    import onnx
     import onnx_ir as ir
 
+    attributes: list[onnx.AttributeProto] = []
+    for name, attribute in node.attributes.items():
+        kind, value = attribute.type, attribute.value
+        if kind == ir.AttributeType.INT:
+            written = onnx.AttributeProto(name=name, type=onnx.AttributeProto.INT, i=value)
+        elif kind == ir.AttributeType.INTS:
+            written = onnx.AttributeProto(name=name, type=onnx.AttributeProto.INTS, ints=value)
+        elif kind == ir.AttributeType.STRING:
+            written = onnx.AttributeProto(name=name, type=onnx.AttributeProto.STRING, s=value.encode())
+        else:
+            return ir.serde.serialize_node(node)
+        attributes.append(written)
+    proto = onnx.NodeProto(
+        input=["" if value is None else value.name or "" for value in node.inputs],
+        output=[value.name or "" for value in node.outputs],
+        op_type=node.op_type,
+        attribute=attributes,
+        metadata_props=[onnx.StringStringEntryProto(key=k, value=v) for k, v in sorted(node.metadata_props.items())],
+    )
+    for field in ("name", "domain", "overload", "doc_string"):
+        if text := getattr(node, field):
+            setattr(proto, field, text)
+    return proto
+
+
+def _patch_value_info(target: onnx.GraphProto, added: Iterable[ir.Value], before: set[str]) -> None:
+    """Drop the types of values that are gone and write those of new ones. Outputs have theirs already."""
+    import onnx_ir as ir
+
+    told = {info.name for infos in (target.output, target.value_info) for info in infos}
     gone = before - {name for node in target.node for name in node.output}
     if gone:
         kept = [info for info in target.value_info if info.name not in gone]
         if len(kept) < len(target.value_info):
             del target.value_info[:]
             target.value_info.extend(kept)
-    for node in added:
-        target.value_info.extend(ir.serde.serialize_value(v) for v in node.outputs if v.name and v.type is not None)
+    target.value_info.extend(
+        ir.serde.serialize_value(v) for v in added if v.name and v.name not in told and v.type is not None
+    )
 
 
 def from_ir(model: ir.Model) -> onnx.ModelProto:
