@@ -24,8 +24,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if words[0] in ("--version", "-V"):
         print(f"fmpass {_version()}")
         return 0
+    import atexit
+    import gc
+
     from fmpass.cli.guard import guarded
 
+    atexit.register(gc.freeze)  # no search for cycles in what dies with the process: half a second of a large model
     return guarded(words)
 
 
