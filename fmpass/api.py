@@ -230,7 +230,7 @@ def _insert(loaded: LoadedModel, plan: Plan | PathLike | None, options: Options)
     from fmpass.passes.insert import InsertPairs, values
     from fmpass.plan import select
 
-    found = edges.edges(loaded, options.dims)
+    found = edges.edges(loaded, options.dims, boundary=options.boundary)
     chosen = _plan(plan, found, options) if plan is not None else select.select(found, options)
     if not chosen.pairs:
         raise NothingToGain("FM200", where=loaded.where, problem="no edge gets a pair", hint=_why_none(chosen))

@@ -34,6 +34,8 @@ class Choice:
     """Glob of edges to leave alone; may be repeated."""
     min_bytes: int = 0
     """Leave edges of fewer bytes alone."""
+    boundary: bool = False
+    """Pairs on inputs and outputs too, and on every edge that can have one, whatever the gain."""
     objective: str = "traffic"
     """What the plan is made for; this release knows traffic."""
 
@@ -107,7 +109,7 @@ def _options(choice: Choice, data: DataFlags) -> Options:
             hint = "edit the plan instead"
             raise UsageError("FM097", where=f"--plan and {given[0]}", problem="exclude each other", hint=hint)
     chain = chosen_chain(choice.chain, choice.preset)
-    return Options(chain, choice.only, choice.skip, choice.min_bytes, dims=dims(data.dim))
+    return Options(chain, choice.only, choice.skip, choice.min_bytes, dims=dims(data.dim), boundary=choice.boundary)
 
 
 def _failed(error: VerificationFailed, checked: Checked, common: Common) -> int:

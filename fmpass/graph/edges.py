@@ -1,4 +1,7 @@
-"""The activation edges of a model: every tensor that one node computes and another one reads, in every graph scope."""
+"""The activation edges of a model: every tensor that one node computes and another one reads, in every graph scope.
+
+On demand also its boundary: inputs and outputs of the main graph.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from typing import TYPE_CHECKING
 from fmpass.dtypes import LEFT_ALONE, DType, by_onnx
 from fmpass.graph import shapes, zero_points
 from fmpass.graph.flow import Flow
-from fmpass.graph.schema import DOMAIN
+from fmpass.graph.schema import COMPRESS, DOMAIN
 from fmpass.graph.shapes import UNKNOWN, Dim, Types, ValueType
 from fmpass.graph.stored import STORED, Verdicts
 from fmpass.graph.walk import Scope, scopes
@@ -18,6 +21,14 @@ if TYPE_CHECKING:
     import onnx_ir as ir
 
     from fmpass.graph.io import LoadedModel
+
+
+INPUT = "an input of the model, not an activation"
+RESULT = "an output of the model that no node reads"
+UNREAD = "an input that no node reads"
+HANDED_OUT = "an input that is an output as it is: there is no room for a pair between two names of the signature"
+WEIGHT = "an initializer, also where it is an output"
+NO_FEATURES = "integer arithmetic on shapes, indices or conditions, not a feature map"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +42,9 @@ class Edge:
     `stored` says whether a fusing runtime writes the tensor to memory; `reason` why it does not, or, for a stored one,
     why it cannot get a pair ("" if it can). `first_use` is the place of the producer, `last_use` that of the last
     reader, counted in nodes of the edge's own graph. `zero_point` is the known zero point of an integer tensor.
-    `paired` is True where the edge already has its pair, `chain` is that pair's.
+    `paired` is True where the edge already has its pair, `chain` is that pair's. `obstacle` says why no pair can be put
+    on it whoever asks ("" if one can). `output` is True where the boundary was asked for and the pair of the edge has
+    to stand in front of a graph output, whose name the restored tensor takes over.
     """
 
     name: str
@@ -50,6 +63,8 @@ class Edge:
     zero_point: int | None = None
     paired: bool = False
     chain: str = ""
+    obstacle: str = ""
+    output: bool = False
 
     @property
     def eligible(self) -> bool:
@@ -62,20 +77,29 @@ class Edge:
         return (self.scope, self.name)
 
 
-def edges(loaded: LoadedModel, dims: Mapping[str, int] | None = None, types: Types | None = None) -> tuple[Edge, ...]:
+def edges(
+    loaded: LoadedModel,
+    dims: Mapping[str, int] | None = None,
+    types: Types | None = None,
+    *,
+    boundary: bool = False,
+) -> tuple[Edge, ...]:
     """All edges: the main graph in node order, then bodies. `dims` gives sizes to symbolic dimensions for `nbytes`.
 
     Constants, initializers, graph inputs and tensors that nobody reads are no edges; a pair that is already there is a
-    mark on its edge, not more edges. `types` saves the inference where it has been run already.
+    mark on its edge, not more edges. `types` saves the inference where it has been run already. With `boundary` the
+    inputs of the main graph come first, and its outputs are edges too; none of these counts as stored that would not
+    be one otherwise.
     """
-    return tuple(_Finder(loaded, shapes.infer(loaded) if types is None else types, dims or {}).run())
+    return tuple(_Finder(loaded, shapes.infer(loaded) if types is None else types, dims or {}, boundary).run())
 
 
 class _Finder:
-    def __init__(self, loaded: LoadedModel, types: Types, dims: Mapping[str, int]) -> None:
+    def __init__(self, loaded: LoadedModel, types: Types, dims: Mapping[str, int], boundary: bool) -> None:
         self._loaded = loaded
         self._types = types
         self._dims = dims
+        self._boundary = boundary
         self._scopes = {scope.path: scope for scope in scopes(loaded.model, loaded.origin)}
         self._scope_of = {scope.graph: scope for scope in self._scopes.values()}
 
@@ -85,28 +109,86 @@ class _Finder:
             flow = Flow(scope.graph, constants[scope.parent] if scope.owner is not None else frozenset())
             constants[scope.path] = flow.constants
             verdicts = Verdicts(flow)
+            whole = self._boundary and scope.owner is None
+            if whole:
+                yield from self._at_inputs(scope, flow)
             for node in flow.nodes:
                 if node.domain == DOMAIN:
                     continue
                 for value in node.outputs:
-                    if value.name and value not in flow.constants:
-                        edge = self._edge(scope, flow, value, verdicts[value])
+                    output = whole and leaves_graph(value)
+                    if value.name and (value not in flow.constants or output):
+                        edge = self._edge(scope, flow, value, verdicts[value], output)
                         if edge is not None:
                             yield edge
+            if whole:
+                yield from self._constant_outputs(scope, flow)
         yield from self._in_functions()
 
-    def _edge(self, scope: Scope, flow: Flow, value: ir.Value, verdict: str) -> Edge | None:
-        node, name = value.producer(), value.name
+    def _at_inputs(self, scope: Scope, flow: Flow) -> Iterator[Edge]:
+        """Inputs of the main graph. An initializer that may be fed instead is none."""
+        for value in scope.graph.inputs:
+            if value.name and value.name not in scope.graph.initializers:
+                readers, chains = _direct_readers(value)
+                kind = self._types.get((scope.path, value.name), UNKNOWN)
+                obstacle = "" if readers else HANDED_OUT if value.is_graph_output() else UNREAD
+                yield Edge(
+                    name=value.name,
+                    scope=scope.path,
+                    dtype=by_onnx(kind.onnx),
+                    type_number=kind.onnx,
+                    shape=kind.shape,
+                    producer="",
+                    producer_op="",
+                    consumers=tuple(dict.fromkeys(self._label(reader, scope) for reader in readers)),
+                    stored=False,
+                    reason=INPUT,
+                    nbytes=nbytes(by_onnx(kind.onnx), kind.shape, self._dims),
+                    first_use=0,
+                    last_use=self._last_use(scope, flow, value),
+                    paired=bool(chains),
+                    chain=chains[0] if chains else "",
+                    obstacle=obstacle or _obstacle(kind),
+                )
+
+    def _constant_outputs(self, scope: Scope, flow: Flow) -> Iterator[Edge]:
+        """Outputs of the main graph that are initializers, to say that they are left alone."""
+        for value in dict.fromkeys(scope.graph.outputs):
+            if value.name and value.name in scope.graph.initializers:
+                kind = self._types.get((scope.path, value.name), UNKNOWN)
+                dtype, size = by_onnx(kind.onnx), nbytes(by_onnx(kind.onnx), kind.shape, self._dims)
+                end = len(flow.nodes)
+                yield Edge(
+                    value.name,
+                    "",
+                    dtype,
+                    kind.onnx,
+                    kind.shape,
+                    "",
+                    "",
+                    (),
+                    False,
+                    WEIGHT,
+                    size,
+                    0,
+                    end,
+                    obstacle=WEIGHT,
+                )
+
+    def _edge(self, scope: Scope, flow: Flow, value: ir.Value, verdict: str, output: bool) -> Edge | None:
+        node, name = value.producer(), edge_name(value)
         if node is None or name is None:
             return None
         readers, chains = _direct_readers(value)
-        if not readers:
+        if not readers and not output:
             return None
         kind = self._types.get((scope.path, name), UNKNOWN)
         dtype = by_onnx(kind.onnx)
-        stored = verdict == STORED
+        stored = verdict == STORED and bool(readers)
+        if not readers:
+            verdict = RESULT
         if stored and dtype is not None and not _carries_features(dtype, flow, node):
-            stored, verdict = False, "integer arithmetic on shapes, indices or conditions, not a feature map"
+            stored, verdict = False, NO_FEATURES
         return Edge(
             name=name,
             scope=scope.path,
@@ -124,6 +206,8 @@ class _Finder:
             zero_point=zero_points.of(value) if stored else None,
             paired=bool(chains),
             chain=chains[0] if chains else "",
+            obstacle=_obstacle(kind),
+            output=output,
         )
 
     def _label(self, reader: ir.Node, scope: Scope) -> str:
@@ -180,6 +264,28 @@ class _Finder:
                         )
 
 
+def leaves_graph(value: ir.Value) -> bool:
+    """True for a graph output, also where a pair stands in front of it."""
+    return value.is_graph_output() or _output_behind(value) is not None
+
+
+def edge_name(value: ir.Value) -> str | None:
+    """The name that the edge of a computed value has in the model without pairs."""
+    behind = None if value.is_graph_output() else _output_behind(value)
+    return value.name if behind is None else behind.name
+
+
+def _output_behind(value: ir.Value) -> ir.Value | None:
+    """The graph output that the pair of `value` restores."""
+    for compress, index in value.uses():
+        if compress.domain != DOMAIN or index != 0 or compress.op_type != COMPRESS:
+            continue
+        for decompress, place in compress.outputs[0].uses():
+            if decompress.domain == DOMAIN and place == 0 and decompress.outputs[0].is_graph_output():
+                return decompress.outputs[0]
+    return None
+
+
 def _direct_readers(value: ir.Value) -> tuple[list[ir.Node], list[str]]:
     """Nodes that read `value`, seen through its pair, and the chains of the pairs that it has."""
     found: list[ir.Node] = []
@@ -205,7 +311,8 @@ def _carries_features(dtype: DType, flow: Flow, node: ir.Node) -> bool:
 def _obstacle(kind: ValueType) -> str:
     """Why a stored tensor of this type cannot travel as a payload, or ""."""
     if kind.container:
-        return f"a {kind.container}, not a dense tensor"
+        article = "an" if kind.container == "optional" else "a"
+        return f"{article} {kind.container}, not a dense tensor"
     if not kind.onnx:
         return "its element type is unknown: shape inference stops before it"
     if by_onnx(kind.onnx) is None:

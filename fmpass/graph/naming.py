@@ -12,12 +12,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class PairNames:
-    """Names of one pair: two nodes, two values."""
+    """Names of one pair: two nodes, two values, and what the producer of a graph output gives its result instead."""
 
     compress: str
     decompress: str
     payload: str
     restored: str
+    source: str = ""
 
 
 class Namer:
@@ -34,11 +35,14 @@ class Namer:
                 self._taken.add(node.name or "")
                 self._taken.update(v.name for v in node.outputs if v.name)
 
-    def pair(self, edge: str) -> PairNames:
-        """The names of the pair on `edge`, taken from now on."""
-        return PairNames(
-            *(self._free(f"{edge}__{suffix}") for suffix in ("FmCompress", "FmDecompress", "fm_payload", "fm_restored"))
+    def pair(self, edge: str, output: bool = False) -> PairNames:
+        """The names of the pair on `edge`, taken from now on. In front of an output the restored value is `edge`."""
+        compress, decompress, payload = (
+            self._free(f"{edge}__{suffix}") for suffix in ("FmCompress", "FmDecompress", "fm_payload")
         )
+        if output:
+            return PairNames(compress, decompress, payload, edge, self._free(f"{edge}__fm_source"))
+        return PairNames(compress, decompress, payload, self._free(f"{edge}__fm_restored"))
 
     def _free(self, wanted: str) -> str:
         name, number = wanted, 0

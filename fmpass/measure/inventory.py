@@ -81,7 +81,7 @@ def take(original: LoadedModel, rewritten: onnx.ModelProto) -> Inventory:
             strangers.append(pair)
     sizes = {t.name: _nbits(t) for t in rewritten.graph.initializer}
     items: list[Item] = []
-    for edge in edges(original):
+    for edge in edges(original, boundary=True):
         pair = pairs.pop(edge.key, None)
         dtype = edge.dtype if pair is None else by_onnx(pair.dtype)
         if dtype is not None and (pair is not None or edge.stored):

@@ -31,7 +31,8 @@ def held(proto: onnx.ModelProto, edges: Keys) -> onnx.ModelProto:
         wanted.setdefault(scope, set()).add(name)
     copy = _copy(proto)
     for scope, graph in list(proto_scopes(copy)):
-        names = {name: f"{name}{HELD_SUFFIX}" for name in wanted.get(scope, ())}
+        made = {name for node in graph.node for name in node.output}  # an input is what it is, and read as it is
+        names = {name: f"{name}{HELD_SUFFIX}" for name in wanted.get(scope, ()) if name in made}
         if not names:
             continue
         nodes = list(graph.node)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import onnx_ir as ir
 
 from fmpass.errors import UnsupportedModel, UsageError
+from fmpass.graph.edges import edge_name
 from fmpass.graph.naming import Namer, PairNames
 from fmpass.graph.schema import COMPRESS, DECOMPRESS, DEFAULT_BLOCK, DOMAIN, VERSION
 
@@ -21,10 +22,11 @@ if TYPE_CHECKING:
 class InsertPairs(ir.passes.InPlacePass):
     """Apply the pairs of `plan` to a model; edges that have their pair already are passed over.
 
-    `edges` are those of the model as it is (graph.edges); they give types, shapes and producers. FmCompress comes right
-    after the producer, FmDecompress before the first reader; every reader, in bodies too, gets the restored tensor, and
-    a graph output stays what it was. `block` is the number of words in a block. `reserved` are names not to be taken
-    although onnx_ir does not know them.
+    `edges` are those of the model as it is (graph.edges); they give types, shapes and producers. FmCompress comes
+    right after the producer, or first of all for an input; FmDecompress comes before the first reader, or last of
+    all. Every reader, in bodies too, gets the restored tensor. A graph output stays what it was, unless its edge
+    says `output`: then the restored tensor takes over its name and the producer's result gets another one. `block`
+    is the number of words in a block. `reserved` are names not to be taken although onnx_ir does not know them.
     """
 
     plan: Plan
@@ -61,16 +63,26 @@ class InsertPairs(ir.passes.InPlacePass):
         for decision in missing:
             edge = self.edges[decision.scope, decision.edge]
             value = self.values[edge.key]
-            compress, decompress = self._pair(value, edge, decision, namer.pair(edge.name))
-            producer = value.producer()
-            assert producer is not None and producer.graph is not None
-            place = places[producer.graph]
+            names = namer.pair(edge.name, edge.output)
+            compress, decompress = self._pair(value, edge, decision, names)
+            graph = value.graph
+            assert graph is not None
+            place = places[graph]
             uses = [(user, index) for user, index in value.uses() if user is not compress]
-            first = min((_in_graph(user, place, owners) for user, _ in uses), key=lambda node: place[node])
-            producer.graph.insert_after(producer, compress)
-            producer.graph.insert_before(first, decompress)
+            producer, before = value.producer(), (_in_graph(user, place, owners) for user, _ in uses)
+            first = min(before, key=lambda node: place[node], default=None)
+            if producer is not None:
+                graph.insert_after(producer, compress)
+            else:
+                graph.insert_before(next(iter(place)), compress)
+            if first is not None:
+                graph.insert_before(first, decompress)
+            else:
+                graph.append(decompress)
             for user, index in uses:
                 user.replace_input_with(index, decompress.outputs[0])
+            if edge.output:
+                _take_over(graph, value, decompress.outputs[0], names)
         if missing:
             model.graph.opset_imports[DOMAIN] = VERSION
         return ir.passes.PassResult(model, bool(missing))
@@ -100,10 +112,24 @@ class InsertPairs(ir.passes.InPlacePass):
 
 
 def values(scopes: Iterable[tuple[str, ir.Graph]]) -> dict[tuple[str, str], ir.Value]:
-    """Every computed value of the given (scope path, graph) by (path, name)."""
-    return {
-        (path, value.name): value for path, graph in scopes for node in graph for value in node.outputs if value.name
-    }
+    """Every input and every computed value of the given (scope path, graph) by (path, name of its edge)."""
+    found: dict[tuple[str, str], ir.Value] = {}
+    for path, graph in scopes:
+        for value in (*graph.inputs, *(output for node in graph for output in node.outputs)):
+            name = edge_name(value)
+            if name:
+                found.setdefault((path, name), value)
+    return found
+
+
+def _take_over(graph: ir.Graph, value: ir.Value, restored: ir.Value, names: PairNames) -> None:
+    """Make `restored` the graph output that `value` was, under its name."""
+    value.name = names.source
+    restored.type, restored.shape, restored.doc_string = value.type, value.shape, value.doc_string
+    restored.metadata_props.update(value.metadata_props)
+    for index, output in enumerate(graph.outputs):
+        if output is value:
+            graph.outputs[index] = restored
 
 
 def _node(

@@ -15,16 +15,19 @@ class RemovePairs(ir.passes.InPlacePass):
     """Give every reader of a restored tensor the original again and drop the nodes of our domain."""
 
     def requires(self, model: ir.Model) -> None:
-        """Every FmDecompress restores what an FmCompress of the model was given. Raises UnsupportedModel FM202."""
+        """Every FmDecompress restores what an FmCompress of the model was given. Raises UnsupportedModel FM202.
+
+        One that gives a graph output must restore what another node computed under a name of our own.
+        """
         for graph in model.graphs():
             for node in graph:
-                if node.domain == DOMAIN and node.op_type == DECOMPRESS and _original(node) is None:
-                    raise UnsupportedModel(
-                        "FM202",
-                        where=f"node {node.name!r}",
-                        problem="the payload that it decodes is not made by a FmCompress of this model",
-                        hint="pairs that were edited by hand cannot be removed",
-                    )
+                if node.domain == DOMAIN and node.op_type == DECOMPRESS:
+                    origin = _original(node)
+                    if origin is None:
+                        raise _edited(node, "the payload that it decodes is not made by a FmCompress of this model")
+                    named = origin.is_graph_output() or origin.producer() is None
+                    if named and node.outputs[0].is_graph_output():
+                        raise _edited(node, "what it restores has a name of the model's signature already")
 
     def call(self, model: ir.Model) -> ir.passes.PassResult:
         """Remove all pairs."""
@@ -33,7 +36,10 @@ class RemovePairs(ir.passes.InPlacePass):
             for output in node.outputs:
                 origin = _original(node)
                 if origin is not None and not (node.op_type == COMPRESS and output is node.outputs[0]):
+                    takes_name_back = output.is_graph_output() and not origin.is_graph_output()
                     output.replace_all_uses_with(origin, replace_graph_outputs=True)
+                    if takes_name_back:
+                        origin.name, output.name = output.name, None
         for node in sorted(found, key=lambda n: n.op_type == COMPRESS):  # readers of payloads first
             assert node.graph is not None
             node.graph.remove(node, safe=True)
@@ -45,6 +51,12 @@ class RemovePairs(ir.passes.InPlacePass):
 def count(model: ir.Model) -> int:
     """Pairs in a model: its FmDecompress nodes."""
     return sum(n.domain == DOMAIN and n.op_type == DECOMPRESS for graph in model.graphs() for n in graph)
+
+
+def _edited(node: ir.Node, problem: str) -> UnsupportedModel:
+    return UnsupportedModel(
+        "FM202", where=f"node {node.name!r}", problem=problem, hint="pairs that were edited by hand cannot be removed"
+    )
 
 
 def _original(node: ir.Node) -> ir.Value | None:

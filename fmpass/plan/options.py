@@ -14,7 +14,8 @@ class Options:
     `chain` is a chain text, None for the best lossless chain that needs no data. `only` and `skip` are globs on edge
     names (or `scope/name` for an edge in a body); every one must match an edge. Edges of fewer than `min_nbytes` bytes
     are left alone; an edge of unknown size is not. `block` is the number of words in a block, `dims` gives sizes to
-    symbolic dimensions.
+    symbolic dimensions. `boundary` puts pairs on graph inputs and outputs too, and on every edge that can have one,
+    whether a runtime stores it or not.
     """
 
     chain: str | None = None
@@ -23,3 +24,4 @@ class Options:
     min_nbytes: int = 0
     block: int = 32768
     dims: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    boundary: bool = False

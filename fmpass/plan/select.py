@@ -56,9 +56,10 @@ def check_plan(plan: Plan, edges: Sequence[Edge]) -> None:
         seen.add(key)
         if decision.action != "pair":
             continue
-        if edge.dtype is None:
+        if edge.dtype is None or edge.obstacle:
+            why = edge.obstacle or edge.reason
             raise UsageError(
-                "FM024", where=where, problem=f"it cannot have a pair: {edge.reason}", hint='set its action to "leave"'
+                "FM024", where=where, problem=f"it cannot have a pair: {why}", hint='set its action to "leave"'
             )
         rejection = _parse(decision.chain).rejects(edge.dtype, _rank(edge))
         if rejection:
@@ -111,8 +112,8 @@ def _decide(edge: Edge, options: Options, chain: Chain | None) -> Decision:
 
     if edge.paired:
         return _kept(edge)
-    if not edge.eligible or edge.dtype is None:
-        return leave(edge.reason)
+    if edge.dtype is None or edge.obstacle or not (edge.eligible or options.boundary):
+        return leave((options.boundary and edge.obstacle) or edge.reason)
     if options.only and not any(_matches(edge, glob) for glob in options.only):
         return leave("not among those named by --only")
     if any(_matches(edge, glob) for glob in options.skip):
