@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
@@ -93,14 +94,16 @@ def _beside_the_data(data: bytes, base: Path, session: Any, options: Any) -> Any
     be written, the newer runtimes take the folder as an option (1.18 and 1.20 do not).
     """
     try:
-        file = tempfile.NamedTemporaryFile(prefix=".fmpass-verify-", suffix=".onnx", dir=base)  # noqa: SIM115
+        handle, name = tempfile.mkstemp(prefix=".fmpass-verify-", suffix=".onnx", dir=base)
     except OSError:
         options.add_session_config_entry("session.model_external_initializers_file_folder_path", str(base))
         return session(data, options)
-    with file:
-        file.write(data)
-        file.flush()
-        return session(file.name, options)
+    try:
+        with os.fdopen(handle, "wb") as file:  # closed before it is loaded: Windows locks open files
+            file.write(data)
+        return session(name, options)
+    finally:
+        Path(name).unlink()
 
 
 def _has_external(proto: onnx.ModelProto) -> bool:
