@@ -134,7 +134,10 @@ def _slim_from_ir(loaded: LoadedModel) -> onnx.ModelProto:
 
 
 def _prepare(graph: onnx.GraphProto) -> None:
-    """Replace what inference does not know, and forget sizes of inputs that cannot be meant: 0 and less."""
+    """Replace what inference does not know, and forget sizes of inputs that cannot be meant: 0 and less.
+
+    Bodies get the small constants of enclosing graphs that they read: inference hands down types, but no values.
+    """
     from fmpass.graph.patch import subgraphs
 
     for info in graph.input:
@@ -142,14 +145,41 @@ def _prepare(graph: onnx.GraphProto) -> None:
             if dim.HasField("dim_value") and dim.dim_value <= 0:
                 dim.ClearField("dim_value")
 
-    todo = [graph]
+    todo: list[tuple[onnx.GraphProto, dict[str, onnx.TensorProto]]] = [(graph, {})]
     while todo:
-        current = todo.pop()
+        current, visible = todo.pop()
+        own = {info.name for info in current.input} | {name for node in current.node for name in node.output}
+        visible = {name: tensor for name, tensor in visible.items() if name not in own}
+        read = {name for node in current.node for name in node.input} | {info.name for info in current.output}
+        kept = {tensor.name for tensor in current.initializer}
+        current.initializer.extend(visible[name] for name in sorted(read & visible.keys() - kept))
+        visible |= {tensor.name: tensor for tensor in current.initializer}
+        visible |= {node.output[0]: tensor for node in current.node if (tensor := _constant(node)) is not None}
         for node in current.node:
             if (node.domain, node.op_type) in SURROGATES:
                 substitute(node)
             if node.attribute:
-                todo.extend(body for _, body in subgraphs(node))
+                todo.extend((body, visible) for _, body in subgraphs(node))
+
+
+def _constant(node: onnx.NodeProto) -> onnx.TensorProto | None:
+    """What a Constant node gives, as a small tensor of that name."""
+    import onnx
+
+    if node.op_type != "Constant" or node.domain not in ("", "ai.onnx") or len(node.attribute) != 1 or not node.output:
+        return None
+    value, name = node.attribute[0], node.output[0]
+    if value.name == "value" and _elements(value.t) <= _SMALL and len(value.t.raw_data) <= _SMALL:
+        tensor = onnx.TensorProto()
+        tensor.CopyFrom(value.t)
+        tensor.name = name
+        return tensor
+    if value.name == "value_int":
+        return onnx.TensorProto(name=name, data_type=onnx.TensorProto.INT64, int64_data=[value.i])
+    if value.name == "value_ints" and len(value.ints) <= _SMALL:
+        kind, dims = onnx.TensorProto.INT64, [len(value.ints)]
+        return onnx.TensorProto(name=name, data_type=kind, dims=dims, int64_data=value.ints)
+    return None
 
 
 def _elements(tensor: onnx.TensorProto) -> int:

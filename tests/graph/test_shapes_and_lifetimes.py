@@ -100,3 +100,23 @@ def test_names_are_never_taken_twice() -> None:
     first, second = namer.pair("r"), namer.pair("r")
     assert (first.payload, first.restored) == ("r__fm_payload_1", "r__fm_restored")
     assert (second.payload, second.restored) == ("r__fm_payload_2", "r__fm_restored_1")
+
+
+def test_bodies_see_the_values_of_outer_constants() -> None:
+    """Without them the rank of what Unsqueeze gives is unknown, and onnxruntime runs no Scan with such a body."""
+    proto = model(
+        """g (float[5,2] x, float[1] s) => (float[1,2,1] t, float[5,1,2] y) {
+            two = Constant<value_ints=[0]>()
+            zero = Expand(s, shape)
+            t, y = Scan<num_scan_inputs=1, body = body (z, e) => (w, r) {
+                u = Unsqueeze(e, axes)
+                r = Unsqueeze(e, two)
+                w = Add(z, u)
+            }>(zero, x)
+        }""",
+        {"axes": np.array([0, 2]), "shape": np.array([1, 2, 1])},
+    )
+    types = shapes.infer(io.load(proto))
+    assert types["Scan#2/body", "u"].shape == (1, 2, 1)
+    assert types["Scan#2/body", "r"].shape == (1, 2)
+    assert types["Scan#2/body", "w"].shape == (1, 2, 1)
