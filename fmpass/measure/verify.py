@@ -9,7 +9,7 @@ from operator import length_hint
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fmpass.errors import FmpassError
+from fmpass.errors import FmpassError, PayloadError, UnsupportedModel
 from fmpass.graph.io import AnyModel, LoadedModel, load
 from fmpass.measure import reference
 from fmpass.measure.inputs import proto_specs
@@ -76,6 +76,10 @@ class _Refused(Exception):
     """Plain onnxruntime refuses the original or a feed of it."""
 
 
+class _Unloadable(Exception):
+    """The rewritten model does not load where the original does."""
+
+
 @dataclass
 class _Comparison:
     original: LoadedModel
@@ -113,6 +117,8 @@ class _Comparison:
                 optimized = self._optimized(first, second)
         except _Refused as refusal:
             return NotRun(str(refusal))
+        except _Unloadable:
+            return self._report(outputs, None)
         return self._report(outputs, optimized)
 
     def _report(self, outputs: Mapping[str, OutputTally], optimized: OptimizedResult | None) -> VerifyReport:
@@ -241,7 +247,11 @@ class _Comparison:
         return None if path is None else path.absolute().parent
 
     def _rewritten_session(self, model: Any, sess_options: Any) -> Any:
-        return make_session(model, sess_options=sess_options)
+        try:
+            return make_session(model, sess_options=sess_options)
+        except (UnsupportedModel, PayloadError) as error:
+            self._does_not_run(error)
+            raise _Unloadable from None
 
     def _run_original(self, session: Tapped, feed: Mapping[str, Any]) -> dict[str, Any]:
         try:
@@ -253,9 +263,11 @@ class _Comparison:
         try:
             return session.run(feed)
         except failures() as error:
-            why: FmpassError = explained(error, self.rewritten.where)
-            self._fail("FM406", why.where or self.rewritten.where, f"it does not run: {why.problem}", why.hint)
+            self._does_not_run(explained(error, self.rewritten.where))
             return None
+
+    def _does_not_run(self, why: FmpassError) -> None:
+        self._fail("FM406", why.where or self.rewritten.where, f"it does not run: {why.problem}", why.hint)
 
 
 def _loaded(model: AnyModel) -> LoadedModel:

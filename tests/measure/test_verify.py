@@ -230,6 +230,15 @@ def test_a_rewritten_model_that_does_not_run() -> None:
         verify(convolutions(), rewritten, feeds(1))
 
 
+def test_a_rewritten_model_that_does_not_load() -> None:
+    rewritten = api.rewrite(convolutions())
+    for attribute in pair_nodes(rewritten, "FmCompress")[0].attribute:
+        if attribute.name == "chain":
+            attribute.s = b"zvx"
+    with pytest.raises(VerificationFailed, match=r"FM406.*edge 'r1'.*zvx"):
+        verify(convolutions(), rewritten, feeds(1))
+
+
 def test_not_run_where_the_runtime_refuses_inputs_or_model() -> None:
     original = model(
         [
@@ -270,7 +279,9 @@ def test_edges_of_every_kind_of_type(kind: str) -> None:
     nodes = [helper.make_node("Cast", ["x"], ["e"], to=dtype), helper.make_node("Cast", ["e"], ["y"], to=1)]
     original = model(nodes, ["y"], opset=21)
     plan = Plan((Decision("e", "pair", "zvc", "a test"),))
-    found = report(original, api.rewrite(original, plan=plan), 2)
+    found = compare(original, api.rewrite(original, plan=plan), feeds(2))
+    if isinstance(found, NotRun):  # onnxruntime 1.20 and older
+        pytest.skip(f"this onnxruntime does not carry {kind}")
     assert found.identical
     (edge,) = found.edges
     assert (edge.edge, edge.stored, edge.elements) == ("e", False, 3 * 256)
@@ -354,6 +365,8 @@ def test_a_payload_that_is_restored_twice_is_compared_twice() -> None:
     second = onnx.NodeProto()
     second.CopyFrom(decompress)
     second.name, second.output[0] = "again", "again"
+    kind = next(v for v in rewritten.graph.value_info if v.name == decompress.output[0])
+    rewritten.graph.value_info.add(name="again", type=kind.type)
     place = list(rewritten.graph.node).index(decompress)
     rewritten.graph.node.insert(place + 1, second)
     found = report(convolutions(), rewritten)
