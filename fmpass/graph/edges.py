@@ -28,6 +28,7 @@ RESULT = "an output of the model that no node reads"
 UNREAD = "an input that no node reads"
 HANDED_OUT = "an input that is an output as it is: there is no room for a pair between two names of the signature"
 WEIGHT = "an initializer, also where it is an output"
+RANKLESS = "its rank is unknown, and onnxruntime runs a Scan only where it can infer the rank of what its body gives"
 NO_FEATURES = "integer arithmetic on shapes, indices or conditions, not a feature map"
 
 
@@ -189,6 +190,7 @@ class _Finder:
             verdict = RESULT
         if stored and dtype is not None and not _carries_features(dtype, flow, node):
             stored, verdict = False, NO_FEATURES
+        obstacle = _obstacle(kind) or (RANKLESS if kind.shape is None and self._in_scan(scope) else "")
         return Edge(
             name=name,
             scope=scope.path,
@@ -199,16 +201,24 @@ class _Finder:
             producer_op=node.op_type,
             consumers=tuple(dict.fromkeys(self._label(reader, scope) for reader in readers)),
             stored=stored,
-            reason=_obstacle(kind) if stored else verdict,
+            reason=obstacle if stored else verdict,
             nbytes=nbytes(dtype, kind.shape, self._dims),
             first_use=flow.place[node],
             last_use=self._last_use(scope, flow, value),
             zero_point=zero_points.of(value) if stored else None,
             paired=bool(chains),
             chain=chains[0] if chains else "",
-            obstacle=_obstacle(kind),
+            obstacle=obstacle,
             output=output,
         )
+
+    def _in_scan(self, scope: Scope) -> bool:
+        """Whether a graph is the body of a Scan, or lies in one."""
+        while scope.owner is not None:
+            if scope.owner.op_type == "Scan" and not scope.owner.domain:
+                return True
+            scope = self._scopes[scope.parent]
+        return False
 
     def _label(self, reader: ir.Node, scope: Scope) -> str:
         """The reader's label, with the path from `scope` in front where it is in a body."""

@@ -120,3 +120,21 @@ def test_bodies_see_the_values_of_outer_constants() -> None:
     assert types["Scan#2/body", "u"].shape == (1, 2, 1)
     assert types["Scan#2/body", "r"].shape == (1, 2)
     assert types["Scan#2/body", "w"].shape == (1, 2, 1)
+
+
+def test_a_tensor_of_unknown_rank_in_a_scan_is_left_alone() -> None:
+    """The runtime may know its rank where onnx does not, and behind a pair it would know no more than onnx."""
+    proto = model(
+        """g (float[5,4] x, int64[n] s, float[1] z) => (float[1] w, float[5,4] y) {
+            w, y = Scan<num_scan_inputs=1, body = body (float[1] a, float[4] e) => (float[1] b, float[4] r) {
+                b = Identity(a)
+                t = Relu(e)
+                u = Reshape(t, s)
+                v = Relu(u)
+                r = Reshape(v, four)
+            }>(z, x)
+        }""",
+        {"four": np.array([4])},
+    )
+    found = {edge.name: edge.obstacle for edge in edges.edges(io.load(proto))}
+    assert found == {"t": "", "u": edges.RANKLESS, "v": edges.RANKLESS}
