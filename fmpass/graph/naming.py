@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -38,16 +38,27 @@ class Namer:
     def pair(self, edge: str, output: bool = False) -> PairNames:
         """The names of the pair on `edge`, taken from now on. In front of an output the restored value is `edge`."""
         compress, decompress, payload = (
-            self._free(f"{edge}__{suffix}") for suffix in ("FmCompress", "FmDecompress", "fm_payload")
+            self.free(f"{edge}__{suffix}") for suffix in ("FmCompress", "FmDecompress", "fm_payload")
         )
         if output:
-            return PairNames(compress, decompress, payload, edge, self._free(f"{edge}__fm_source"))
-        return PairNames(compress, decompress, payload, self._free(f"{edge}__fm_restored"))
+            return PairNames(compress, decompress, payload, edge, self.free(f"{edge}__fm_source"))
+        return PairNames(compress, decompress, payload, self.free(f"{edge}__fm_restored"))
 
-    def _free(self, wanted: str) -> str:
-        name, number = wanted, 0
-        while name in self._taken:
-            number += 1
-            name = f"{wanted}_{number}"
-        self._taken.add(name)
-        return name
+    def free(self, wanted: str) -> str:
+        """`wanted`, with a number where that is taken; taken from now on."""
+        return _free(wanted, self._taken)
+
+
+def numbered(taken: Iterable[str]) -> Callable[[str], str]:
+    """A giver of names that are not among `taken`, for a graph of its own."""
+    known = set(taken)
+    return lambda wanted: _free(wanted, known)
+
+
+def _free(wanted: str, taken: set[str]) -> str:
+    name, number = wanted, 0
+    while name in taken:
+        number += 1
+        name = f"{wanted}_{number}"
+    taken.add(name)
+    return name

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from fmpass.graph.schema import DOMAIN
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -68,7 +70,28 @@ def patched(source: onnx.ModelProto, model: ir.Model, origin: dict[ir.Node, onnx
     out.opset_import.extend(kept)
     for name in sorted(wanted.keys() - known):
         out.opset_import.add(domain=name, version=wanted[name])
+    _patch_own(out, model)
     return out
+
+
+def _patch_own(target: onnx.ModelProto, model: ir.Model) -> None:
+    """Functions of our domain, and our entries of the metadata."""
+    import onnx_ir as ir
+
+    functions = [function for function in target.functions if function.domain != DOMAIN]
+    own = [ir.serde.serialize_function(f) for key, f in sorted(model.functions.items()) if key[0] == DOMAIN]
+    if own or len(functions) < len(target.functions):
+        functions = [type(function).FromString(function.SerializeToString()) for function in functions]
+        del target.functions[:]
+        target.functions.extend([*functions, *own])
+    prefix = f"{DOMAIN}."
+    entries = [(entry.key, entry.value) for entry in target.metadata_props]
+    wanted = [entry for entry in entries if not entry[0].startswith(prefix)]
+    wanted += sorted(entry for entry in model.metadata_props.items() if entry[0].startswith(prefix))
+    if wanted != entries:
+        del target.metadata_props[:]
+        for key, value in wanted:
+            target.metadata_props.add(key=key, value=value)
 
 
 def _domain(name: str) -> str:
@@ -79,6 +102,7 @@ def _domain(name: str) -> str:
 def _patch_graph(target: onnx.GraphProto, graph: ir.Graph, origin: dict[ir.Node, onnx.NodeProto]) -> None:
     before = {name for node in target.node for name in node.output}
     renamed: list[ir.Value] = []
+    untyped: set[str] = set()
     nodes = list(graph)
     added = [node for node in nodes if node not in origin]
     target_nodes = [origin[node] if node in origin else _new_node(node) for node in nodes]
@@ -92,6 +116,10 @@ def _patch_graph(target: onnx.GraphProto, graph: ir.Graph, origin: dict[ir.Node,
             else:
                 del proto.input[:]
                 proto.input.extend(names)
+        if node.domain == DOMAIN:
+            if proto.overload != node.overload:
+                proto.overload = node.overload
+            untyped.update(value.name or "" for value in node.outputs if value.type is None)
         for index, value in enumerate(node.outputs):
             if value.name and proto.output[index] not in ("", value.name):
                 proto.output[index] = value.name
@@ -100,7 +128,7 @@ def _patch_graph(target: onnx.GraphProto, graph: ir.Graph, origin: dict[ir.Node,
         if any(a.HasField("g") or a.graphs for a in proto.attribute):
             for (_, body), (_, body_proto) in zip(ir_subgraphs(node), subgraphs(proto), strict=True):
                 _patch_graph(body_proto, body, origin)
-    _patch_value_info(target, [*(v for node in added for v in node.outputs), *renamed], before)
+    _patch_value_info(target, [*(v for node in added for v in node.outputs), *renamed], before, untyped)
 
 
 def _new_node(node: ir.Node) -> onnx.NodeProto:
@@ -137,12 +165,12 @@ def _new_node(node: ir.Node) -> onnx.NodeProto:
     return proto
 
 
-def _patch_value_info(target: onnx.GraphProto, added: Iterable[ir.Value], before: set[str]) -> None:
-    """Drop the types of values that are gone and write those of new ones. Outputs have theirs already."""
+def _patch_value_info(target: onnx.GraphProto, added: Iterable[ir.Value], before: set[str], untyped: set[str]) -> None:
+    """Drop the types of values that are gone or `untyped` now, write those of new ones. Outputs have theirs already."""
     import onnx_ir as ir
 
     told = {info.name for infos in (target.output, target.value_info) for info in infos}
-    gone = before - {name for node in target.node for name in node.output}
+    gone = (before - {name for node in target.node for name in node.output}) | untyped
     if gone:
         kept = [info for info in target.value_info if info.name not in gone]
         if len(kept) < len(target.value_info):

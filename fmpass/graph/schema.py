@@ -22,6 +22,10 @@ VERSION = 1
 COMPRESS = "FmCompress"
 DECOMPRESS = "FmDecompress"
 DEFAULT_BLOCK = 32768
+FORM = f"{DOMAIN}.form"
+"""Key in the model's metadata. Absent where the file has pairs and nothing else."""
+PORTABLE = "portable"
+EMULATED = "emulated"
 
 _ONNX_NAMES = {"float32": "float", "float64": "double"}
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import onnx_ir as ir
 
 from fmpass.errors import UnsupportedModel
-from fmpass.graph.schema import COMPRESS, DECOMPRESS, DOMAIN
+from fmpass.graph.schema import COMPRESS, DECOMPRESS, DOMAIN, FORM, PORTABLE
 
 
 @dataclass(frozen=True)
 class RemovePairs(ir.passes.InPlacePass):
-    """Give every reader of a restored tensor the original again and drop the nodes of our domain."""
+    """Give every reader of a restored tensor the original again and drop the nodes and functions of our domain."""
 
     def requires(self, model: ir.Model) -> None:
         """Every FmDecompress restores what an FmCompress of the model was given. Raises UnsupportedModel FM202.
@@ -43,9 +43,14 @@ class RemovePairs(ir.passes.InPlacePass):
         for node in sorted(found, key=lambda n: n.op_type == COMPRESS):  # readers of payloads first
             assert node.graph is not None
             node.graph.remove(node, safe=True)
-        if found:
+        functions = [key for key in model.functions if key[0] == DOMAIN]
+        for key in functions:
+            del model.functions[key]
+        if found or functions:
             model.graph.opset_imports.pop(DOMAIN, None)
-        return ir.passes.PassResult(model, bool(found))
+            if model.metadata_props.get(FORM) == PORTABLE:
+                del model.metadata_props[FORM]
+        return ir.passes.PassResult(model, bool(found or functions))
 
 
 def count(model: ir.Model) -> int:
