@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 NATIVE := $(shell find custom_ops fmpass/codecs -name '*.hpp' -o -name '*.cc' -o -name '*.h' -o -name 'CMakeLists.txt' -o -name '*.cmake' 2>/dev/null)
 
-.PHONY: help install demo test lint types contracts check sanitize fuzz test-runtimes wheel bench clean
+.PHONY: help install demo test lint types contracts check sanitize fuzz fuzz-models conformance test-runtimes wheel bench clean
 
 help:            ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 18
@@ -43,6 +43,12 @@ sanitize: install ## C++ tests under AddressSanitizer and UBSan
 
 fuzz: install    ## libFuzzer on the decoder, 60 s
 	$(BIN)/python custom_ops/tests/build.py --fuzz --seconds 60
+
+fuzz-models: install ## mutated models through `fmpass rewrite`, 60 s
+	$(BIN)/python tests/fuzz/fuzz_models.py --seconds 60
+
+conformance: install ## all backend test cases of onnx, rewritten and compared bit for bit (two minutes)
+	$(BIN)/python benchmarks/conformance.py --operators
 
 test-runtimes: install ## operator tests, one virtual environment per onnxruntime version
 	$(BIN)/python tests/runtimes.py 1.18 1.20 1.23 newest
