@@ -8,11 +8,11 @@ build.py --bench                                            GB/s of one core, le
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 from pathlib import Path
 
 SOURCE = Path(__file__).resolve().parent.parent
@@ -46,12 +46,11 @@ def build(folder: Path, sanitize: str, what: str, compiler: str = "") -> None:
     command = [tool("cmake"), "-S", SOURCE, "-B", folder, f"-D{what}=ON", f"-DFMPASS_SANITIZE={sanitize}"]
     command += ["-DCMAKE_BUILD_TYPE=RelWithDebInfo" if sanitize else "-DCMAKE_BUILD_TYPE=Release"]
     if not (folder / "CMakeCache.txt").exists():
-        ninja = tool("ninja", required=False)
-        command += ["-G", "Ninja", f"-DCMAKE_MAKE_PROGRAM={ninja}"] if ninja else []
+        command += ["-G", "Ninja", f"-DCMAKE_MAKE_PROGRAM={tool('ninja')}"]
         command += [f"-DCMAKE_CXX_COMPILER={compiler}"] if compiler else []
-    targets = "fmpass_fuzz fmpass_mutate" if what == "FMPASS_FUZZ" else "all"
-    steps = [command, [tool("cmake"), "--build", folder, "--parallel", str(os.cpu_count() or 1), "--target", *targets.split()]]
-    for step in steps:
+    targets = ["fmpass_fuzz", "fmpass_mutate"] if what == "FMPASS_FUZZ" else ["all"]
+    making = [tool("cmake"), "--build", folder, "--parallel", str(os.cpu_count() or 1), "--target", *targets]
+    for step in (command, making):
         if code := run(step, quiet=True):
             sys.exit(code)
 
@@ -70,8 +69,9 @@ def fuzz(seconds: int) -> int:
         path.mkdir(exist_ok=True)
     if code := run([folder / "tests/fmpass_mutate", "--corpus", seeds]):
         return code
-    options = [f"-max_total_time={seconds}", "-max_len=4096", "-timeout=10", "-rss_limit_mb=2048", "-print_final_stats=1"]
-    code = run([folder / "tests/fmpass_fuzz", *options, f"-artifact_prefix={findings}/", corpus, seeds])
+    options = [f"-max_total_time={seconds}", "-max_len=4096", "-timeout=10", "-rss_limit_mb=2048"]
+    options += ["-print_final_stats=1", f"-artifact_prefix={findings}/"]
+    code = run([folder / "tests/fmpass_fuzz", *options, corpus, seeds])
     print("no finding" if code == 0 else f"findings in {findings}")
     return 1 if code else 0
 
@@ -82,18 +82,17 @@ def find_clang() -> str:
     return next((name for name in names if "clang" in name and shutil.which(name)), "")
 
 
-def tool(name: str, required: bool = True) -> str:
-    """Path of cmake or ninja: on PATH, or that of its pip package."""
-    if found := shutil.which(name):
+def tool(name: str) -> str:
+    """Path of cmake or ninja: on PATH, or their pip package, which is fetched into a virtual environment."""
+    scripts = sysconfig.get_path("scripts")
+    if found := shutil.which(name) or shutil.which(name, path=scripts):
         return found
-    if importlib.util.find_spec(name):
-        path = Path(importlib.import_module(name).BIN_DIR) / name
-        if path.exists():
-            return str(path)
-    if required:
-        print(f"{name} is missing: python -m pip install {name}", file=sys.stderr)
-        sys.exit(6)
-    return ""
+    if sys.prefix != sys.base_prefix:
+        run([sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", name])
+    if found := shutil.which(name, path=scripts):
+        return found
+    print(f"{name} is missing: python -m pip install {name}", file=sys.stderr)
+    sys.exit(6)
 
 
 def check_objects(folder: Path, sanitize: str) -> None:
