@@ -20,9 +20,18 @@ struct Count {
   uint64_t mismatches = 0;
 };
 
+struct Counts {
+  std::mutex mutex;
+  std::map<std::string, Count, std::less<>> by_edge;  // sorted
+};
+
+// Never destroyed: a runtime's threads may still count while the process exits.
+Counts& counts() {
+  static Counts* const kept = new Counts;
+  return *kept;
+}
+
 std::atomic<int> g_mode{0};
-std::mutex g_mutex;
-std::map<std::string, Count, std::less<>> g_counts;  // sorted by edge
 
 }  // namespace
 
@@ -31,9 +40,10 @@ int counters_mode() { return g_mode.load(std::memory_order_relaxed); }
 void count_call(std::string_view edge, std::string_view chain, uint64_t elements,
                 uint64_t payload_nbytes, bool mismatch) {
   try {
-    const std::lock_guard<std::mutex> lock(g_mutex);
-    auto found = g_counts.find(edge);
-    if (found == g_counts.end()) found = g_counts.emplace(std::string(edge), Count()).first;
+    auto& [mutex, by_edge] = counts();
+    const std::lock_guard<std::mutex> lock(mutex);
+    auto found = by_edge.find(edge);
+    if (found == by_edge.end()) found = by_edge.emplace(std::string(edge), Count()).first;
     Count& count = found->second;
     if (count.chain != chain) count.chain = chain;
     count.calls += 1;
@@ -46,9 +56,10 @@ void count_call(std::string_view edge, std::string_view chain, uint64_t elements
 }
 
 std::string counters_json() {
-  const std::lock_guard<std::mutex> lock(g_mutex);
+  auto& [mutex, by_edge] = counts();
+  const std::lock_guard<std::mutex> lock(mutex);
   std::string out = "[";
-  for (const auto& [edge, count] : g_counts) {
+  for (const auto& [edge, count] : by_edge) {
     if (out.size() > 1) out += ',';
     out += "{\"edge\":" + json_string(edge) + ",\"chain\":" + json_string(count.chain) +
            ",\"calls\":" + std::to_string(count.calls) +
@@ -62,8 +73,9 @@ std::string counters_json() {
 void set_counters_mode(int mode) { g_mode.store(mode, std::memory_order_relaxed); }
 
 void reset_counters() {
-  const std::lock_guard<std::mutex> lock(g_mutex);
-  g_counts.clear();
+  auto& [mutex, by_edge] = counts();
+  const std::lock_guard<std::mutex> lock(mutex);
+  by_edge.clear();
 }
 
 }  // namespace fm
