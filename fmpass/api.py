@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fmpass.errors import FmpassError, NothingToGain, UsageError
+from fmpass.errors import FmpassError, NothingToGain, UnsupportedModel, UsageError
 from fmpass.graph import io
+from fmpass.graph.schema import EMULATED, FORM
 from fmpass.plan import Options, Plan
 
 if TYPE_CHECKING:
@@ -25,11 +26,14 @@ if TYPE_CHECKING:
     from fmpass.data.source import Source
     from fmpass.graph.edges import Edge
     from fmpass.graph.io import AnyModel, LoadedModel
+    from fmpass.measure.emulated import EmulationReport
     from fmpass.measure.result import NotRun, VerifyReport
 
 PathLike = str | os.PathLike[str]
 Verifier = Callable[["LoadedModel", "LoadedModel"], "VerifyReport | NotRun"]
 """Compares the original with the rewritten model before anything is written; raises VerificationFailed."""
+EmulationVerifier = Callable[["LoadedModel", "LoadedModel"], "EmulationReport | None"]
+"""The same for a model with pairs and its emulated form."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +59,8 @@ class InspectResult:
 class RewriteResult:
     """A rewritten model. `model` is of the kind that came in, for a path the `output` path that was written.
 
-    `pairs` counts those of the model, `inserted` those that were not there before.
+    `pairs` counts those of the model, `inserted` those that were not there before; with `emulate` they stand for the
+    pairs that were replaced.
     """
 
     model: AnyModel
@@ -64,6 +69,7 @@ class RewriteResult:
     pairs: int
     inserted: int
     verification: VerifyReport | NotRun | None
+    emulation: EmulationReport | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,23 +138,37 @@ def rewrite_model(
     plan: Plan | PathLike | None = None,
     options: Options | None = None,
     verifier: Verifier | None = None,
+    emulation_verifier: EmulationVerifier | None = None,
 ) -> RewriteResult:
-    """The same with everything that is known about it. `verifier` is called before anything is written."""
+    """The same with everything that is known about it.
+
+    Before anything is written, `verifier` is called with the model and its form with pairs, and with `emulate`
+    `emulation_verifier` with that form and the emulated one.
+    """
     asked = options or Options()
+    if asked.portable and asked.emulate:
+        hint = "an emulated model needs no functions"
+        raise UsageError("FM027", where="--portable and --emulate", problem="exclude each other", hint=hint)
     if plan is not None and asked.chain is not None:
         raise UsageError("FM026", where="chain", problem="a plan brings its own chains", hint="give a plan or a chain")
     with _collection_paused():
         loaded = io.load(model)
         chosen, inserted = _insert(loaded, plan, asked)
     verification = verifier(io.load(model), loaded) if verifier is not None else None
+    emulation = None
+    if asked.emulate:
+        native, loaded = loaded, _emulated(loaded)
+        emulation = emulation_verifier(native, loaded) if emulation_verifier is not None else None
     written = _save(loaded, output, ".fm.onnx")
-    return RewriteResult(_result(loaded, written), written, chosen, len(chosen.pairs), inserted, verification)
+    result = _result(loaded, written)
+    return RewriteResult(result, written, chosen, len(chosen.pairs), inserted, verification, emulation)
 
 
 def remove(model: AnyModel, output: PathLike | None = None) -> Any:
     """Take all pairs out of `model`: the exact inverse of `rewrite`, of the type that came in.
 
-    For a path the file is `output`, by default `STEM.onnx` for a `STEM.fm.onnx`, else `STEM.nofm.onnx`.
+    For a path the file is `output`, by default `STEM.onnx` for a `STEM.fm.onnx`, else `STEM.nofm.onnx`. Raises
+    UnsupportedModel FM206 for an emulated model: what stood in the place of its operators is not known any more.
     """
     return remove_model(model, output).model
 
@@ -159,6 +179,9 @@ def remove_model(model: AnyModel, output: PathLike | None = None) -> RemoveResul
 
     loaded = io.load(model)
     pairs = count(loaded.model)
+    if not pairs and loaded.model.metadata_props.get(FORM) == EMULATED:
+        problem = "its pairs were replaced by standard operators, which cannot be undone"
+        raise UnsupportedModel("FM206", where=loaded.where, problem=problem, hint="take the model it was made from")
     loaded.modified = apply(RemovePairs(), loaded.model)
     written = _save(loaded, output, ".nofm.onnx")
     return RemoveResult(_result(loaded, written), written, pairs)
@@ -228,6 +251,7 @@ def _insert(loaded: LoadedModel, plan: Plan | PathLike | None, options: Options)
     from fmpass.graph import edges
     from fmpass.graph.walk import scopes
     from fmpass.passes.insert import InsertPairs, values
+    from fmpass.passes.portable import MakePortable, is_portable
     from fmpass.plan import select
 
     found = edges.edges(loaded, options.dims, boundary=options.boundary)
@@ -238,7 +262,17 @@ def _insert(loaded: LoadedModel, plan: Plan | PathLike | None, options: Options)
     graphs = ((scope.path, scope.graph) for scope in scopes(loaded.model, loaded.origin))
     insert = InsertPairs(chosen, by_key, values(graphs), options.block, loaded.hidden_names())
     loaded.modified = apply(insert, loaded.model)
+    if not options.emulate and (options.portable or is_portable(loaded.model)):
+        loaded.modified |= apply(MakePortable(), loaded.model)
     return chosen, sum(not by_key[d.scope, d.edge].paired for d in chosen.pairs)
+
+
+def _emulated(native: LoadedModel) -> LoadedModel:
+    from fmpass.passes.emulate import EmulatePairs
+
+    loaded = native.branch()
+    apply(EmulatePairs(loaded.hidden_names()), loaded.model)
+    return loaded
 
 
 @contextlib.contextmanager

@@ -29,7 +29,7 @@ RESERVED: tuple[str, ...] = (
 )
 
 RESERVED_FLAGS: dict[str, tuple[str, ...]] = {
-    "rewrite": ("--stats", "--target", "--tuned", "--portable", "--emulate"),
+    "rewrite": ("--stats", "--target", "--tuned"),
     "encode": ("--stats",),
 }
 """Flags whose meaning is pinned and which no release understands yet: refused, never ignored."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -40,7 +41,19 @@ class Choice:
     """What the plan is made for; this release knows traffic."""
 
 
+@Parameter(name="*")
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What is written."""
+
+    portable: bool = False
+    """Add functions, so that the file also runs in runtimes without the library."""
+    emulate: bool = False
+    """Write standard operators of the same numerics in the place of the pairs, for other runtimes."""
+
+
 DEFAULT = Choice()
+PAIRS = Form()
 
 
 def main(
@@ -49,6 +62,7 @@ def main(
     *,
     output: Annotated[Path | None, Parameter(alias="-o")] = None,
     choice: Choice = DEFAULT,
+    form: Form = PAIRS,
     no_verify: bool = False,
     explain: bool = False,
     data: DataFlags = NO_DATA,
@@ -74,22 +88,24 @@ def main(
     from fmpass.cli.progress import Bar
     from fmpass.report.rewriting import rewrite_document, rewrite_view
 
-    options = _options(choice, data)
+    options = _options(choice, form, data)
     plan = None if choice.plan is None else read_plan(choice.plan)
     with Bar("rewriting", common) as bar:
         checked = Checked(existing(model), data, bar.update)
-        verifier = None if no_verify else checked.check
+        verifiers: dict[str, Any] = {"verifier": checked.check, "emulation_verifier": checked.check_emulation}
         try:
-            done = api.rewrite_model(model, output, plan=plan, options=options, verifier=verifier)
+            done = api.rewrite_model(model, output, plan=plan, options=options, **({} if no_verify else verifiers))
         except VerificationFailed as error:
             return _failed(error, checked, common)
-    report = done.verification
-    document = rewrite_document(done.output, done.plan, report)
-    Output(common).result(document, lambda width: rewrite_view(done.output, done.plan, report, width, explain))
+    report, emulation = done.verification, done.emulation
+    written = "emulated" if form.emulate else "portable" if form.portable else "pairs"
+    document = rewrite_document(done.output, done.plan, report, written, emulation)
+    view = partial(rewrite_view, done.output, done.plan, report, explain=explain, emulation=emulation)
+    Output(common).result(document, view)
     return 0
 
 
-def _options(choice: Choice, data: DataFlags) -> Options:
+def _options(choice: Choice, form: Form, data: DataFlags) -> Options:
     """What was asked for. Raises UsageError FM093, FM094 or FM097 for what does not exist or fit together."""
     from fmpass.cli.chains import chosen_chain
     from fmpass.cli.commands import OBJECTIVES, nearest
@@ -109,7 +125,16 @@ def _options(choice: Choice, data: DataFlags) -> Options:
             hint = "edit the plan instead"
             raise UsageError("FM097", where=f"--plan and {given[0]}", problem="exclude each other", hint=hint)
     chain = chosen_chain(choice.chain, choice.preset)
-    return Options(chain, choice.only, choice.skip, choice.min_bytes, dims=dims(data.dim), boundary=choice.boundary)
+    return Options(
+        chain,
+        choice.only,
+        choice.skip,
+        choice.min_bytes,
+        dims=dims(data.dim),
+        boundary=choice.boundary,
+        portable=form.portable,
+        emulate=form.emulate,
+    )
 
 
 def _failed(error: VerificationFailed, checked: Checked, common: Common) -> int:

@@ -63,6 +63,14 @@ class LoadedModel:
             return graphsurgeon.from_proto(proto)
         return proto
 
+    def branch(self) -> LoadedModel:
+        """A model that starts where this one stands and goes its own way."""
+        if self.source is None:
+            return LoadedModel(self.model.clone(), self.kind, self.path, modified=True)
+        copy = _from_proto(self.to_proto(), self.kind, self.path)
+        copy.modified = True
+        return copy
+
     def save(self, output: str | os.PathLike[str]) -> Path:
         """Write the model to `output`, all of it or nothing.
 

@@ -78,8 +78,12 @@ def described(compress: ir.Node, decompress: ir.Node) -> tuple[Chain, Tensor]:
 
 def place_of(compress: ir.Node) -> str:
     """What to call a pair in messages."""
+    return f"edge {_edge(compress)!r}"
+
+
+def _edge(compress: ir.Node) -> str:
     edge = compress.attributes.get("edge")
-    return f"edge {edge.as_string() if edge is not None else compress.name!r}"
+    return edge.as_string() if edge is not None else compress.name or ""
 
 
 def _replace(compress: ir.Node, opset: int, namer: Namer) -> None:
@@ -89,8 +93,8 @@ def _replace(compress: ir.Node, opset: int, namer: Namer) -> None:
     chain, source = described(compress, readers[0])
     if chain.lossless(source.dtype):
         return
-    name = source.value.name or ""
-    notes = {key: text for key, text in compress.metadata_props.items() if key.startswith(f"{DOMAIN}.")}
+    name = _edge(compress)
+    notes = {f"{DOMAIN}.edge": name, f"{DOMAIN}.chain": str(chain)}
     builder = Builder(opset, place_of(compress), lambda wanted: namer.free(f"{name}__{wanted}"), notes)
     result = emulated(builder, chain, source).value
     graph = compress.graph

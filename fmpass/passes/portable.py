@@ -41,10 +41,10 @@ class MakePortable(ir.passes.InPlacePass):
         pairs = _pairs(model)
         name = model.graph.name or "the model"
         if pairs and model.ir_version < FUNCTIONS_SINCE:
-            raise _too_old(name, model.ir_version, "functions", FUNCTIONS_SINCE, "write pairs alone")
+            raise _too_old(name, model.ir_version, "functions", FUNCTIONS_SINCE, "pairs alone")
         for compress, reader in pairs:
             if not _lossless(compress, reader) and model.ir_version < OVERLOADS_SINCE:
-                hint = "a lossless chain, or --emulate"
+                hint = "a lossless chain or --emulate"
                 raise _too_old(place_of(compress), model.ir_version, "functions of lossy chains", OVERLOADS_SINCE, hint)
             for node in (compress, reader):
                 if len(node.inputs) != 1 or len(node.outputs) != 1:

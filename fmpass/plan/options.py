@@ -15,7 +15,8 @@ class Options:
     names (or `scope/name` for an edge in a body); every one must match an edge. Edges of fewer than `min_nbytes` bytes
     are left alone; an edge of unknown size is not. `block` is the number of words in a block, `dims` gives sizes to
     symbolic dimensions. `boundary` puts pairs on graph inputs and outputs too, and on every edge that can have one,
-    whether a runtime stores it or not.
+    whether a runtime stores it or not. `portable` adds functions, so that the file also runs without the library;
+    `emulate` puts standard operators in the place of the pairs. They exclude each other.
     """
 
     chain: str | None = None
@@ -25,3 +26,5 @@ class Options:
     block: int = 32768
     dims: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     boundary: bool = False
+    portable: bool = False
+    emulate: bool = False

@@ -64,9 +64,11 @@ class Builder:
             )
 
     def constant(self, values: ArrayLike, dtype: DType = FLOAT64) -> Tensor:
-        """A constant of the file; equal ones are one."""
+        """A constant of the file; equal ones are one. Before opset 9 there are none but floats, and casts of them."""
         array: NDArray[Any] = np.asarray(values, dtype.numpy)
         key = (dtype.name, array.tobytes(), array.shape)
+        if key not in self._constants and self.opset < 9 and dtype.kind != "float":
+            self._constants[key] = self.cast(self.constant(values), dtype)
         if key not in self._constants:
             attribute = ir.AttrTensor("value", ir.Tensor(array, name=None))
             self._constants[key] = self._add("Constant", (), dtype, array.ndim, [attribute])
