@@ -13,7 +13,7 @@ import onnx_ir as ir
 
 from fmpass.errors import UnsupportedModel
 from fmpass.graph.naming import numbered
-from fmpass.graph.schema import COMPRESS, DECOMPRESS, DOMAIN, FORM, PORTABLE
+from fmpass.graph.schema import COMPRESS, DECOMPRESS, DEFAULT_BLOCK, DOMAIN, FORM, PORTABLE
 from fmpass.passes.emulate import described, place_of, standard_opset
 from fmpass.passes.emulation import emulated
 from fmpass.passes.emulation.builder import Builder, Tensor
@@ -23,7 +23,7 @@ FUNCTIONS_SINCE = 8
 OVERLOADS_SINCE = 10
 """The first IR version that has several functions of one name."""
 
-_ATTRIBUTES = {COMPRESS: ("chain", "edge", "block"), DECOMPRESS: ("chain", "edge", "dtype", "shape")}
+_REQUIRED = {COMPRESS: ("chain", "edge"), DECOMPRESS: ("chain", "edge", "dtype")}
 _DOC = "What the operator of this name does where its library is not registered: "
 
 
@@ -127,6 +127,8 @@ def _add(model: ir.Model, op_type: str, overload: str, opset: int, nodes: list[i
     source = next(value for value in used if value not in made)
     does = f"the numerics of {overload}" if overload else "nothing, the tensor passes"
     graph = ir.Graph([source], nodes[-1].outputs, nodes=nodes, opset_imports={"": opset}, doc_string=_DOC + does)
-    attributes = [ir.Attr(name, ir.AttributeType.UNDEFINED, None) for name in _ATTRIBUTES[op_type]]
+    attributes = [ir.Attr(name, ir.AttributeType.UNDEFINED, None) for name in _REQUIRED[op_type]]
+    # no function reads an attribute, but onnx.reference wants all of them
+    attributes.append(ir.AttrInt64("block", DEFAULT_BLOCK) if op_type == COMPRESS else ir.AttrInt64s("shape", []))
     function = ir.Function(DOMAIN, op_type, overload, graph=graph, attributes=attributes)
     model.functions[function.identifier()] = function

@@ -168,3 +168,174 @@ def test_the_same_bytes_at_the_default_optimisation_level(dtype: str) -> None:
     x = np.asarray(values if kind.kind == "float" else np.abs(values)).astype(kind.numpy)
     for fields in ("bits=4", "bits=8,signed=false,axis=1", "bits=6,step=0.37,dead_zone=0.1"):
         check(x, f"quant{{{fields}}}|raw", 17, optimized=True)
+
+
+IF = """g (float[N,4] x, bool c) => (float[N,4] y) {
+    [a] r = Relu(x)
+    [if] y = If (c) <
+        then_branch = t () => (float[N,4] ty) { [ta] ts = Sigmoid(r) [tb] ty = MatMul(ts, w) },
+        else_branch = e () => (float[N,4] ey) { [ea] ey = Add(r, x) }
+    >
+}"""
+
+
+def outputs(proto: onnx.ModelProto, feed: dict[str, np.ndarray], library: bool) -> list[np.ndarray]:
+    import onnxruntime as ort
+
+    from fmpass.runtime import make_session
+
+    options = ort.SessionOptions()
+    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+    options.log_severity_level = 3
+    if library:
+        return make_session(proto, sess_options=options).run(None, feed)
+    return ort.InferenceSession(proto.SerializeToString(), options).run(None, feed)
+
+
+@pytest.mark.runtime
+@pytest.mark.parametrize("yes", [True, False])
+def test_edges_that_bodies_read_and_edges_in_bodies(yes: bool, library: str) -> None:
+    before = model(IF, {"w": (4, 4)})
+    pairs = api.rewrite(before, options=Options(chain="quant{bits=3}|zvc", boundary=True))
+    assert pairs.graph.node[-1].op_type == "FmDecompress"
+    after = api.rewrite(before, options=Options(chain="quant{bits=3}|zvc", boundary=True, emulate=True))
+    onnx.checker.check_model(after, full_check=True)
+    assert after.graph.output == before.graph.output
+    assert not [f for f in onnx.printer.to_text(after).split() if f.startswith(("FmCompress", "FmDecompress"))]
+    feed = {"x": np.random.default_rng(2).standard_normal((3, 4)).astype(np.float32), "c": np.array(yes)}
+    for a, b in zip(outputs(pairs, feed, True), outputs(after, feed, False), strict=True):
+        assert a.tobytes() == b.tobytes()
+    assert [n.op_type for n in before.graph.node] == ["Relu", "If"]  # what came in is not changed
+
+
+def test_a_lossless_pair_leaves_nothing_behind() -> None:
+    before = conv_relu()
+    after = api.rewrite(before, options=Options(emulate=True))
+    assert list(diff.differences(before, after)) == ["metadata_props[ai.fmpass.form]: new"]
+    assert emulated(api.rewrite(before)) == after
+
+
+def test_names_types_and_metadata() -> None:
+    after = api.rewrite(conv_relu(), options=Options(chain="quant{bits=3}|zvc", emulate=True))
+    new = [n for n in after.graph.node if n.name not in ("conv1", "relu", "conv2")]
+    assert all(n.name.startswith("r__FmEmulate_") and n.domain == "" for n in new)
+    assert len({n.name for n in new}) == len(new)
+    assert {(p.key, p.value) for n in new for p in n.metadata_props} == {
+        ("ai.fmpass.edge", "r"),
+        ("ai.fmpass.chain", "quant{bits=3}|zvc"),
+    }
+    assert after.graph.node[-1].input[0] == "r__fm_restored"
+    assert [v.name for v in after.graph.value_info] == ["r__fm_restored"]
+    assert [(p.key, p.value) for p in after.metadata_props] == [("ai.fmpass.form", "emulated")]
+
+
+def test_it_cannot_be_taken_out() -> None:
+    after = api.rewrite(conv_relu(), options=Options(emulate=True))
+    with pytest.raises(UnsupportedModel) as caught:
+        api.remove(after)
+    assert caught.value.code == "FM206"
+
+
+def test_payloads_read_twice_and_near_readers() -> None:
+    """Forms that the schema allows from the start: an alias output, a gate, one payload restored twice."""
+    text = "g (float[N,4] x) => (float[N,4] y, float[N,4] z) { [a] r = Relu(x) [b] y = MatMul(r, w) [c] z = Add(r, y) }"
+    options = Options(chain="quant{bits=3}|zvc", only=("r",))
+    after = api.rewrite(model(text, {"w": (4, 4)}), options=options)
+    compress, decompress = (n for n in after.graph.node if n.domain == "ai.fmpass")
+    compress.output.append("r__fm_near")
+    second = onnx.NodeProto.FromString(decompress.SerializeToString())
+    second.name, second.output[0] = "again", "r_again"
+    second.input.append("y")
+    after.graph.node[-2].input[0], after.graph.node[-1].input[0] = "r__fm_near", "r_again"
+    after.graph.node.insert(len(after.graph.node) - 1, second)
+    found = emulated(after)
+    onnx.checker.check_model(found, full_check=True)
+    readers = {n.name: list(n.input) for n in found.graph.node}
+    assert (readers["b"], readers["c"]) == (["r", "w"], ["r__fm_restored", "y"])
+
+
+@pytest.mark.parametrize(
+    ("dtype", "shape", "chain", "opset", "said"),
+    [
+        ("float32", (2, 3), "quant|raw", 8, "need opset 9"),
+        ("bfloat16", (2, 3), "quant|raw", 12, "need opset 13"),
+        ("uint8", (2, 3), "quant{step=1e-300}|raw", 7, "need opset 8"),
+        ("uint8", (2, 3), "quant|raw", 6, "need opset 7"),
+        ("float32", None, "quant{axis=0}|raw", 17, "rank"),
+    ],
+)
+def test_what_stands_against_it_is_said(dtype: str, shape: Any, chain: str, opset: int, said: str) -> None:
+    with pytest.raises(UnsupportedModel) as caught:
+        emulated(edge_model(by_name(dtype), shape, chain, opset))
+    assert caught.value.code == "FM205"
+    assert caught.value.where == "edge 'y'"
+    assert said in caught.value.problem
+
+
+def test_unknown_rank_without_channels() -> None:
+    proto = emulated(edge_model(by_name("float32"), None, "quant{bits=5}|raw", 17))
+    assert not proto.graph.output[0].type.tensor_type.HasField("shape")
+
+
+class Halved(Transform):
+    """A lossy stage of another package."""
+
+    name = "halved"
+    format_id = 9001
+
+    def rejects(self, dtype: DType, rank: int | None) -> str | None:
+        return None
+
+    def lossless(self, dtype: DType) -> bool:
+        return False
+
+    def output_dtype(self, dtype: DType) -> DType:
+        return by_name("int8")
+
+    def side_nbytes(self, dtype: DType, shape: tuple[int, ...]) -> int:
+        return 0
+
+    def forward(self, array: Any) -> Any:
+        raise NotImplementedError
+
+    def inverse(self, integers: Any, side: bytes, dtype: DType) -> Any:
+        raise NotImplementedError
+
+    def bound(self, side: bytes, dtype: DType, shape: tuple[int, ...]) -> Bound:
+        raise NotImplementedError
+
+
+def _builder() -> tuple[Any, Any]:
+    import onnx_ir as ir
+
+    from fmpass.graph.naming import numbered
+    from fmpass.passes.emulation.builder import Builder, Tensor
+
+    return Builder(17, "edge 'e'", numbered(()), {}), Tensor(ir.Value(name="x"), by_name("float32"), 2)
+
+
+def test_a_stage_that_nobody_emulates() -> None:
+    builder, x = _builder()
+    chain = Chain((Halved(),), Chain.parse("raw").coder)
+    with pytest.raises(UnsupportedModel, match="'halved' is lossy and has no form in standard operators") as caught:
+        emulation.emulated(builder, chain, x)
+    assert (caught.value.code, caught.value.where) == ("FM204", "edge 'e'")
+
+
+def test_a_stage_of_another_package_brings_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(emulation, "_registered", {})
+    seen: list[Any] = []
+
+    def halve(graph: Any, stage: Any, x: Any, words: Callable[[Any], Any] | None) -> Any:
+        assert words is not None  # the stage behind is lossy too
+        seen.append(stage)
+        return graph.cast(words(graph.cast(x, by_name("int8"))), x.dtype)
+
+    emulation.register("halved", halve)
+    builder, x = _builder()
+    quant = Chain.parse("quant{bits=3}|raw")
+    result = emulation.emulated(builder, Chain((Halved(), *quant.transforms), quant.coder), x)
+    assert len(seen) == 1
+    assert result.dtype.name == "float32"
+    assert builder.nodes[0].op_type == "Cast"
+    assert len(builder.nodes) > 10
