@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from stat import S_ISREG
 from tempfile import mkstemp
 from typing import IO, TYPE_CHECKING
 
@@ -46,9 +47,20 @@ def external_tensors(proto: onnx.ModelProto) -> Iterator[ExternalTensor]:
             yield ExternalTensor(
                 tensor.name,
                 entries.get("location", ""),
-                int(entries.get("offset", "0")),
-                int(length) if length else None,
+                _number(tensor, "offset", entries.get("offset", "0")),
+                _number(tensor, "length", length) if length else None,
             )
+
+
+def _number(tensor: onnx.TensorProto, key: str, text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 20):
+        raise UnsupportedModel(
+            "FM103",
+            where=f"tensor {tensor.name!r}",
+            problem=f"the {key} of its external data is {text[:40]!r}, not a number of bytes",
+            hint="save the model again with its data beside it",
+        )
+    return int(text)
 
 
 def check_external_data(proto: onnx.ModelProto, path: Path) -> None:
@@ -58,7 +70,7 @@ def check_external_data(proto: onnx.ModelProto, path: Path) -> None:
         where = f"tensor {external.tensor!r} of {path.name}"
         if external.location not in sizes:
             parts = PurePosixPath(external.location)
-            if not external.location or parts.is_absolute() or ".." in parts.parts:
+            if not parts.parts or parts.is_absolute() or ".." in parts.parts or "\0" in external.location:
                 raise UnsupportedModel(
                     "FM103",
                     where=where,
@@ -67,14 +79,17 @@ def check_external_data(proto: onnx.ModelProto, path: Path) -> None:
                 )
             file = path.parent / external.location
             try:
-                sizes[external.location] = file.stat().st_size
+                found = file.stat()
             except OSError:
+                found = None
+            if found is None or not S_ISREG(found.st_mode):
                 raise UnsupportedModel(
                     "FM103",
                     where=where,
                     problem=f"its external data file {external.location!r} is missing",
                     hint=f"put it into the directory of {path.name}",
-                ) from None
+                )
+            sizes[external.location] = found.st_size
         if external.offset + (external.nbytes or 0) > sizes[external.location]:
             raise UnsupportedModel(
                 "FM103",
