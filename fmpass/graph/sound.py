@@ -1,0 +1,136 @@
+"""Contradictions of a file that no runtime accepts and that nothing behind this point looks for again.
+
+Not a checker: onnx has one, which knows all operators. This is about what the walks over graphs rely on, that they come
+to an end and that a name means one value; and onnx's own C++ code does not survive all of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, TypeVar
+
+from fmpass.errors import UnsupportedModel
+
+if TYPE_CHECKING:
+    import onnx
+
+_Function = tuple[str, str, str]
+Key = TypeVar("Key")
+
+
+def check(proto: onnx.ModelProto, where: str) -> None:
+    """Raises UnsupportedModel FM107 where a value is made twice, a node reads what comes out of itself, an attribute
+    is of another type than its body, or functions are defined twice or call themselves.
+    """
+    problem = next(_problems(proto), None)
+    if problem is not None:
+        raise UnsupportedModel("FM107", where=where, problem=problem, hint="run onnx.checker on it")
+
+
+def _problems(proto: onnx.ModelProto) -> Iterator[str]:
+    yield from _in_graph(proto.graph.node, _given(proto.graph))
+    calls: dict[_Function, set[_Function]] = {}
+    for function in proto.functions:
+        key = _domain(function.domain), function.name, function.overload
+        if key in calls:
+            yield f"function {_text(key)} is defined twice"
+        calls[key] = {(_domain(n.domain), n.op_type, n.overload) for n in _nodes(function.node)}
+        yield from _in_graph(function.node, set(function.input))
+    again = _cycle({key: [callee for callee in sorted(found) if callee in calls] for key, found in calls.items()})
+    if again is not None:
+        yield f"function {_text(again)} calls itself"
+
+
+def _in_graph(nodes: Iterable[onnx.NodeProto], given: set[str]) -> Iterator[str]:
+    """Problems of a graph and the bodies in it."""
+    todo = [(list(nodes), given)]
+    while todo:
+        current, names = todo.pop()
+        makers: dict[str, int] = {}
+        for place, node in enumerate(current):
+            for name in node.output:
+                if name and (name in makers or name in names):
+                    yield f"value {name!r} is defined twice"
+                makers[name] = place
+        makers.pop("", None)
+        reads = [_reads(node) for node in current]
+        if any(makers.get(name, -1) >= place for place, found in enumerate(reads) for name in found):  # not sorted
+            order = {place: [makers[n] for n in found if n in makers] for place, found in enumerate(reads)}
+            place = _cycle(order)
+            if place is not None:
+                yield f"node {current[place].name or current[place].op_type!r} reads what comes out of itself"
+        for node in current:
+            for attribute in node.attribute:
+                yield from _in_attribute(node, attribute)
+                for body in _bodies(attribute):
+                    todo.append((list(body.node), _given(body)))
+
+
+def _in_attribute(node: onnx.NodeProto, attribute: onnx.AttributeProto) -> Iterator[str]:
+    graph, graphs = attribute.type == attribute.GRAPH, attribute.type == attribute.GRAPHS
+    refers = bool(attribute.ref_attr_name)
+    if attribute.HasField("g") != (graph and not refers) or (bool(attribute.graphs) and (refers or not graphs)):
+        yield f"attribute {attribute.name!r} of node {node.name or node.op_type!r} is not of the type that it says"
+
+
+def _given(graph: onnx.GraphProto) -> set[str]:
+    """Names that a graph has before its first node."""
+    return {*(i.name for i in graph.input), *(t.name for t in graph.initializer)}
+
+
+def _reads(node: onnx.NodeProto) -> set[str]:
+    """Names that a node reads, those that its bodies take from outside included."""
+    found = set(node.input)
+    nothing: frozenset[str] = frozenset()
+    todo = [(body, nothing) for attribute in node.attribute for body in _bodies(attribute)]
+    while todo:
+        body, hidden = todo.pop()
+        own = hidden.union(_given(body), *(inner.output for inner in body.node))
+        found |= {name for inner in body.node for name in inner.input if name not in own}
+        found |= {output.name for output in body.output if output.name not in own}
+        todo.extend((b, own) for inner in body.node for attribute in inner.attribute for b in _bodies(attribute))
+    found.discard("")
+    return found
+
+
+def _nodes(nodes: Iterable[onnx.NodeProto]) -> Iterator[onnx.NodeProto]:
+    """These nodes and those of their bodies."""
+    todo = list(nodes)
+    while todo:
+        node = todo.pop()
+        yield node
+        todo.extend(inner for attribute in node.attribute for body in _bodies(attribute) for inner in body.node)
+
+
+def _bodies(attribute: onnx.AttributeProto) -> list[onnx.GraphProto]:
+    if attribute.type == attribute.GRAPH:
+        return [attribute.g]
+    return list(attribute.graphs) if attribute.type == attribute.GRAPHS else []
+
+
+def _cycle(edges: dict[Key, list[Key]]) -> Key | None:
+    """A member of a cycle, None where there is none. Kahn's algorithm."""
+    waiting = {key: len(targets) for key, targets in edges.items()}
+    readers: dict[Key, list[Key]] = {}
+    for key, targets in edges.items():
+        for target in targets:
+            readers.setdefault(target, []).append(key)
+    ready = [key for key, count in waiting.items() if not count]
+    while ready:
+        key = ready.pop()
+        del waiting[key]
+        for reader in readers.get(key, ()):
+            waiting[reader] -= 1
+            if not waiting[reader]:
+                ready.append(reader)
+    return next(iter(waiting), None)
+
+
+def _text(function: _Function) -> str:
+    domain, name, overload = function
+    return f"{domain or 'ai.onnx'}::{name}{':' if overload else ''}{overload}"
+
+
+def _domain(name: str) -> str:
+    """The default domain has two spellings."""
+    return "" if name == "ai.onnx" else name
