@@ -23,10 +23,11 @@ _FORK = multiprocessing.get_context("fork")
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one item may take: seconds, and bytes of address space (None: any)."""
+    """What one item may take: seconds, and bytes of address space. A process works on `items` items. None: any."""
 
     seconds: float = 120.0
     nbytes: int | None = None
+    items: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,7 @@ class _Worker:
     def __init__(self, work: Work, limits: Limits) -> None:
         self.limits = limits
         self.item: int | None = None
+        self.given = 0
         self.stage = ""
         self.began = 0.0
         self._stderr: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  closed with the worker
@@ -54,6 +56,7 @@ class _Worker:
 
     def give(self, item: int) -> None:
         self.item, self.stage, self.began = item, "", time.monotonic()
+        self.given += 1
         self.pipe.send(item)
 
     @property
@@ -114,7 +117,10 @@ def _heard(worker: _Worker, items: Iterator[int], crew: list[_Worker], work: Wor
         worker.stage = value
         return
     yield item, value
-    _next(worker, items)
+    if worker.given == worker.limits.items:
+        _replace(worker, items, crew, work)
+    else:
+        _next(worker, items)
 
 
 def _next(worker: _Worker, items: Iterator[int]) -> None:
