@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from fmpass.errors import EnvironmentFailure, UnsupportedModel, UsageError
-from fmpass.graph import files, patch
+from fmpass.graph import files, patch, sound
 from fmpass.graph.walk import proto_scopes
 
 if TYPE_CHECKING:
@@ -203,6 +203,7 @@ def _from_proto(proto: onnx.ModelProto, kind: Kind, path: Path | None) -> Loaded
             problem="a Constant holds a sparse tensor",
             hint="turn it into a dense Constant or an initializer",
         )
+    sound.check(proto, where)
     try:
         model = ir.from_proto(proto)
     except (ir.serde.SerdeError, ValueError, KeyError) as error:
