@@ -103,7 +103,7 @@ def test_what_is_left_alone_has_a_reason(text: str, reason: str) -> None:
     found = fmpass.inspect(proto).edges
     inner = [e for e in found if e.scope.startswith("function ")]
     assert [(e.name, e.stored) for e in inner] == [("n", False)]
-    assert "model-local function" in inner[0].reason
+    assert "Abs follows" in inner[0].reason
     assert not any(e.eligible for e in found)
     assert any(reason in e.reason for e in found if not e.scope)
 

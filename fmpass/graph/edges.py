@@ -9,10 +9,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from fmpass.dtypes import LEFT_ALONE, DType, by_onnx
-from fmpass.graph import shapes, zero_points
+from fmpass.dtypes import DType, by_onnx
+from fmpass.graph import reasons, shapes, zero_points
 from fmpass.graph.flow import Flow
-from fmpass.graph.schema import COMPRESS, DOMAIN
+from fmpass.graph.flows import Flows
+from fmpass.graph.ops import tells_type
+from fmpass.graph.present import direct_readers, edge_name, leaves_graph
+from fmpass.graph.schema import DOMAIN
 from fmpass.graph.shapes import UNKNOWN, Dim, Types, ValueType
 from fmpass.graph.stored import STORED, Verdicts
 from fmpass.graph.walk import Scope, scopes
@@ -21,15 +24,6 @@ if TYPE_CHECKING:
     import onnx_ir as ir
 
     from fmpass.graph.io import LoadedModel
-
-
-INPUT = "an input of the model, not an activation"
-RESULT = "an output of the model that no node reads"
-UNREAD = "an input that no node reads"
-HANDED_OUT = "an input that is an output as it is: there is no room for a pair between two names of the signature"
-WEIGHT = "an initializer, also where it is an output"
-RANKLESS = "its rank is unknown, and onnxruntime runs a Scan only where it can infer the rank of what its body gives"
-NO_FEATURES = "integer arithmetic on shapes, indices or conditions, not a feature map"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +39,8 @@ class Edge:
     reader, counted in nodes of the edge's own graph. `zero_point` is the known zero point of an integer tensor.
     `paired` is True where the edge already has its pair, `chain` is that pair's. `obstacle` says why no pair can be put
     on it whoever asks ("" if one can). `output` is True where the boundary was asked for and the pair of the edge has
-    to stand in front of a graph output, whose name the restored tensor takes over.
+    to stand in front of a graph output, whose name the restored tensor takes over. `in_function` is True in the
+    scope of a model-local function: `function DOMAIN::NAME` and the bodies in it.
     """
 
     name: str
@@ -66,6 +61,7 @@ class Edge:
     chain: str = ""
     obstacle: str = ""
     output: bool = False
+    in_function: bool = False
 
     @property
     def eligible(self) -> bool:
@@ -103,18 +99,17 @@ class _Finder:
         self._boundary = boundary
         self._scopes = {scope.path: scope for scope in scopes(loaded.model, loaded.origin)}
         self._scope_of = {scope.graph: scope for scope in self._scopes.values()}
+        self._flows = Flows(tuple(self._scopes.values()))
 
     def run(self) -> Iterator[Edge]:
-        constants: dict[str, frozenset[ir.Value]] = {}
-        for scope in self._scopes.values():  # an enclosing graph comes before its bodies
-            flow = Flow(scope.graph, constants[scope.parent] if scope.owner is not None else frozenset())
-            constants[scope.path] = flow.constants
+        for scope in self._scopes.values():
+            flow = self._flows[scope.path]
             verdicts = Verdicts(flow)
-            whole = self._boundary and scope.owner is None
+            whole = self._boundary and not scope.path
             if whole:
                 yield from self._at_inputs(scope, flow)
             for node in flow.nodes:
-                if node.domain == DOMAIN:
+                if node.domain == DOMAIN or (scope.function and tells_type(node)):
                     continue
                 for value in node.outputs:
                     output = whole and leaves_graph(value)
@@ -124,15 +119,14 @@ class _Finder:
                             yield edge
             if whole:
                 yield from self._constant_outputs(scope, flow)
-        yield from self._in_functions()
 
     def _at_inputs(self, scope: Scope, flow: Flow) -> Iterator[Edge]:
         """Inputs of the main graph. An initializer that may be fed instead is none."""
         for value in scope.graph.inputs:
             if value.name and value.name not in scope.graph.initializers:
-                readers, chains = _direct_readers(value)
+                readers, chains = direct_readers(value, bool(scope.function))
                 kind = self._types.get((scope.path, value.name), UNKNOWN)
-                obstacle = "" if readers else HANDED_OUT if value.is_graph_output() else UNREAD
+                obstacle = "" if readers else reasons.HANDED_OUT if value.is_graph_output() else reasons.UNREAD
                 yield Edge(
                     name=value.name,
                     scope=scope.path,
@@ -143,13 +137,13 @@ class _Finder:
                     producer_op="",
                     consumers=tuple(dict.fromkeys(self._label(reader, scope) for reader in readers)),
                     stored=False,
-                    reason=INPUT,
+                    reason=reasons.INPUT,
                     nbytes=nbytes(by_onnx(kind.onnx), kind.shape, self._dims),
                     first_use=0,
                     last_use=self._last_use(scope, flow, value),
                     paired=bool(chains),
                     chain=chains[0] if chains else "",
-                    obstacle=obstacle or _obstacle(kind),
+                    obstacle=obstacle or reasons.of_type(kind),
                 )
 
     def _constant_outputs(self, scope: Scope, flow: Flow) -> Iterator[Edge]:
@@ -169,28 +163,28 @@ class _Finder:
                     "",
                     (),
                     False,
-                    WEIGHT,
+                    reasons.WEIGHT,
                     size,
                     0,
                     end,
-                    obstacle=WEIGHT,
+                    obstacle=reasons.WEIGHT,
                 )
 
     def _edge(self, scope: Scope, flow: Flow, value: ir.Value, verdict: str, output: bool) -> Edge | None:
         node, name = value.producer(), edge_name(value)
         if node is None or name is None:
             return None
-        readers, chains = _direct_readers(value)
+        readers, chains = direct_readers(value, bool(scope.function))
         if not readers and not output:
             return None
         kind = self._types.get((scope.path, name), UNKNOWN)
         dtype = by_onnx(kind.onnx)
         stored = verdict == STORED and bool(readers)
         if not readers:
-            verdict = RESULT
+            verdict = reasons.RESULT
         if stored and dtype is not None and not _carries_features(dtype, flow, node):
-            stored, verdict = False, NO_FEATURES
-        obstacle = _obstacle(kind) or (RANKLESS if kind.shape is None and self._in_scan(scope) else "")
+            stored, verdict = False, reasons.NO_FEATURES
+        obstacle = self._obstacle(scope, kind)
         return Edge(
             name=name,
             scope=scope.path,
@@ -210,7 +204,16 @@ class _Finder:
             chain=chains[0] if chains else "",
             obstacle=obstacle,
             output=output,
+            in_function=bool(scope.function),
         )
+
+    def _obstacle(self, scope: Scope, kind: ValueType) -> str:
+        """Why a tensor of this type cannot have a pair in this scope, or ""."""
+        if scope.function:
+            opset = self._scopes[scope.function].graph.opset_imports.get("", 0)
+            return reasons.in_function(kind, opset, scope.function in self._flows.called)
+        why = reasons.of_type(kind)
+        return why or (reasons.IN_SCAN if kind.shape is None and self._in_scan(scope) else "")
 
     def _in_scan(self, scope: Scope) -> bool:
         """Whether a graph is the body of a Scan, or lies in one."""
@@ -248,86 +251,12 @@ class _Finder:
             current = inner.owner if inner is not None else None
         return current
 
-    def _in_functions(self) -> Iterator[Edge]:
-        for function in self._loaded.model.functions.values():
-            scope = f"function {function.domain}::{function.name}"
-            for place, node in enumerate(function):
-                for value in node.outputs:
-                    readers = [user for user, _ in value.uses()]
-                    if value.name and readers:
-                        label, names = node.name or node.op_type, tuple(r.name or r.op_type for r in readers)
-                        reason = "inside a model-local function, which is left as it is"
-                        yield Edge(
-                            value.name,
-                            scope,
-                            None,
-                            0,
-                            None,
-                            label,
-                            node.op_type,
-                            names,
-                            False,
-                            reason,
-                            None,
-                            place,
-                            place,
-                        )
-
-
-def leaves_graph(value: ir.Value) -> bool:
-    """True for a graph output, also where a pair stands in front of it."""
-    return value.is_graph_output() or _output_behind(value) is not None
-
-
-def edge_name(value: ir.Value) -> str | None:
-    """The name that the edge of a computed value has in the model without pairs."""
-    behind = None if value.is_graph_output() else _output_behind(value)
-    return value.name if behind is None else behind.name
-
-
-def _output_behind(value: ir.Value) -> ir.Value | None:
-    """The graph output that the pair of `value` restores."""
-    for compress, index in value.uses():
-        if compress.domain != DOMAIN or index != 0 or compress.op_type != COMPRESS:
-            continue
-        for decompress, place in compress.outputs[0].uses():
-            if decompress.domain == DOMAIN and place == 0 and decompress.outputs[0].is_graph_output():
-                return decompress.outputs[0]
-    return None
-
-
-def _direct_readers(value: ir.Value) -> tuple[list[ir.Node], list[str]]:
-    """Nodes that read `value`, seen through its pair, and the chains of the pairs that it has."""
-    found: list[ir.Node] = []
-    chains: list[str] = []
-    for user, index in value.uses():
-        if user.domain != DOMAIN:
-            found.append(user)
-        elif index == 0:  # other inputs only order execution or carry resident data
-            chain = user.attributes.get("chain")
-            chains.append(chain.as_string() if chain is not None else "")
-            for output in user.outputs:
-                found.extend(_direct_readers(output)[0])
-    return found, chains
-
 
 def _carries_features(dtype: DType, flow: Flow, node: ir.Node) -> bool:
     """False for wide integers and truth values, unless an integer kernel computes them."""
     if dtype.kind == "float" or flow.roles[node] in ("quantise", "integer"):
         return True
     return flow.roles[node] == "heavy" and dtype.kind != "bool" and dtype.bits <= 32
-
-
-def _obstacle(kind: ValueType) -> str:
-    """Why a stored tensor of this type cannot travel as a payload, or ""."""
-    if kind.container:
-        article = "an" if kind.container == "optional" else "a"
-        return f"{article} {kind.container}, not a dense tensor"
-    if not kind.onnx:
-        return "its element type is unknown: shape inference stops before it"
-    if by_onnx(kind.onnx) is None:
-        return LEFT_ALONE.get(kind.onnx, f"element type {kind.onnx} is not carried")
-    return ""
 
 
 def nbytes(dtype: DType | None, shape: tuple[Dim, ...] | None, dims: Mapping[str, int]) -> int | None:

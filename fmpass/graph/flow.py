@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from fmpass.graph.ops import Role, role
+from fmpass.graph.ops import Role, role, tells_type
 
 if TYPE_CHECKING:
     import onnx_ir as ir
@@ -35,14 +35,16 @@ class Readers:
 class Flow:
     """Data flow of one graph. Nodes must be in topological order, as ONNX demands.
 
-    `outer_constants` are constant values of the enclosing scopes.
+    `outer_constants` are constant values of the enclosing scopes, `in_function` says that the graph lies in a function.
     """
 
-    def __init__(self, graph: ir.Graph, outer_constants: frozenset[ir.Value]) -> None:
+    def __init__(self, graph: ir.Graph, outer_constants: frozenset[ir.Value], in_function: bool = False) -> None:
         self.graph = graph
         self.nodes: Sequence[ir.Node] = list(graph)
         self.place: dict[ir.Node, int] = {node: i for i, node in enumerate(self.nodes)}
-        self.roles: dict[ir.Node, Role] = {node: role(node) for node in self.nodes}
+        self.roles: dict[ir.Node, Role] = {
+            node: "alias" if in_function and tells_type(node) else role(node) for node in self.nodes
+        }
         self._outputs = frozenset(graph.outputs)
         self.constants = self._find_constants(outer_constants)
         self._sources = self._find_sources()

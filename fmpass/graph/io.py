@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from fmpass.errors import EnvironmentFailure, UnsupportedModel, UsageError
 from fmpass.graph import files, patch, sound
-from fmpass.graph.walk import proto_scopes
+from fmpass.graph.walk import proto_function_scopes, proto_scopes
 
 if TYPE_CHECKING:
     import onnx
@@ -91,7 +91,8 @@ class LoadedModel:
         if self.source is None:
             return ()
         names = [s.values.name for s in self.source.graph.sparse_initializer]
-        return (*names, *(info.name for _, graph in proto_scopes(self.source) for info in graph.value_info))
+        graphs = [*proto_scopes(self.source), *proto_function_scopes(self.source)]
+        return (*names, *(info.name for _, graph in graphs for info in graph.value_info))
 
     def _external_files(self) -> dict[Path, list[str]]:
         """Folder → locations of external data in it. A ModelProto does not say where its own data lies."""

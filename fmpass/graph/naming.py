@@ -6,19 +6,27 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from fmpass.graph.walk import all_graphs
+
 if TYPE_CHECKING:
     import onnx_ir as ir
 
 
 @dataclass(frozen=True, slots=True)
 class PairNames:
-    """Names of one pair: two nodes, two values, and what the producer of a graph output gives its result instead."""
+    """Names of one pair: two nodes, two values.
+
+    `source` is what the producer of a graph output calls its result instead. `decoded` and `cast` are the value that
+    FmDecompress gives in a function and the node that tells its type.
+    """
 
     compress: str
     decompress: str
     payload: str
     restored: str
     source: str = ""
+    decoded: str = ""
+    cast: str = ""
 
 
 class Namer:
@@ -27,22 +35,25 @@ class Namer:
     def __init__(self, model: ir.Model, reserved: Iterable[str] = ()) -> None:
         """`reserved` are names that the file uses but onnx_ir does not know, such as those of sparse initializers."""
         self._taken: set[str] = set(reserved)
-        graphs: Iterable[ir.Graph] = model.graphs()
-        for graph in graphs:
+        for graph in all_graphs(model):
             self._taken.update(v.name for v in graph.inputs if v.name)
             self._taken.update(graph.initializers)
             for node in graph:
                 self._taken.add(node.name or "")
                 self._taken.update(v.name for v in node.outputs if v.name)
 
-    def pair(self, edge: str, output: bool = False) -> PairNames:
+    def pair(self, edge: str, output: bool = False, in_function: bool = False) -> PairNames:
         """The names of the pair on `edge`, taken from now on. In front of an output the restored value is `edge`."""
         compress, decompress, payload = (
             self.free(f"{edge}__{suffix}") for suffix in ("FmCompress", "FmDecompress", "fm_payload")
         )
         if output:
             return PairNames(compress, decompress, payload, edge, self.free(f"{edge}__fm_source"))
-        return PairNames(compress, decompress, payload, self.free(f"{edge}__fm_restored"))
+        restored = self.free(f"{edge}__fm_restored")
+        if not in_function:
+            return PairNames(compress, decompress, payload, restored)
+        decoded, cast = self.free(f"{edge}__fm_decoded"), self.free(f"{edge}__FmType")
+        return PairNames(compress, decompress, payload, restored, decoded=decoded, cast=cast)
 
     def free(self, wanted: str) -> str:
         """`wanted`, with a number where that is taken; taken from now on."""

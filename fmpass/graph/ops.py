@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from fmpass.graph.schema import DOMAIN
+from fmpass.graph.schema import DECOMPRESS, DOMAIN
 
 if TYPE_CHECKING:
     import onnx_ir as ir
@@ -88,3 +88,18 @@ def role(node: ir.Node) -> Role:
     if node.domain == DOMAIN:
         return "alias"  # a pair that is there already restores what it was given
     return _TABLE.get((node.domain, node.op_type), "heavy")
+
+
+def tells_type(node: ir.Node) -> bool:
+    """True for the Cast behind a FmDecompress in a function, which changes nothing.
+
+    onnxruntime infers the types of a function by ONNX's own operators alone. The result of any other operator has no
+    type there, unless a Cast behind it says one. Elsewhere such a Cast is one of the model's own.
+    """
+    if node.op_type != "Cast" or node.domain or len(node.inputs) != 1 or node.inputs[0] is None:
+        return False
+    maker = node.inputs[0].producer()
+    if maker is None or maker.domain != DOMAIN or maker.op_type != DECOMPRESS:
+        return False
+    to, dtype = node.attributes.get("to"), maker.attributes.get("dtype")
+    return to is not None and dtype is not None and not to.is_ref() and to.as_int() == dtype.as_int()

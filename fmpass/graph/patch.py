@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from fmpass.graph.schema import DOMAIN
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     import onnx
     import onnx_ir as ir
@@ -43,9 +43,10 @@ def ir_subgraphs(node: ir.Node) -> Iterator[tuple[str, ir.Graph]]:
 
 
 def origins(model: ir.Model, proto: onnx.ModelProto) -> dict[ir.Node, onnx.NodeProto]:
-    """The source node of every onnx_ir node, bodies included; valid for a model just read from `proto`."""
+    """The source node of every onnx_ir node, bodies and functions included, of a model just read from `proto`."""
     found: dict[ir.Node, onnx.NodeProto] = {}
-    todo: list[tuple[ir.Graph, onnx.GraphProto]] = [(model.graph, proto.graph)]
+    todo: list[tuple[ir.Graph, onnx.GraphProto | onnx.FunctionProto]] = [(model.graph, proto.graph)]
+    todo.extend((model.functions[_identifier(function)].graph, function) for function in proto.functions)
     while todo:
         graph, source = todo.pop()
         for node, node_proto in zip(graph, source.node, strict=True):
@@ -63,13 +64,10 @@ def patched(source: onnx.ModelProto, model: ir.Model, origin: dict[ir.Node, onnx
     out = onnx.ModelProto()
     out.CopyFrom(source)
     _patch_graph(out.graph, model.graph, origin)
-    wanted = {_domain(name): version for name, version in model.graph.opset_imports.items()}
-    known = {_domain(o.domain) for o in source.opset_import}
-    kept = [o for o in source.opset_import if _domain(o.domain) in wanted]
-    del out.opset_import[:]
-    out.opset_import.extend(kept)
-    for name in sorted(wanted.keys() - known):
-        out.opset_import.add(domain=name, version=wanted[name])
+    for function in out.functions:
+        if function.domain != DOMAIN:
+            _patch_function(function, model.functions[_identifier(function)], origin)
+    _patch_opsets(out, model.graph.opset_imports)
     _patch_own(out, model)
     return out
 
@@ -94,6 +92,28 @@ def _patch_own(target: onnx.ModelProto, model: ir.Model) -> None:
             target.metadata_props.add(key=key, value=value)
 
 
+def _patch_function(target: onnx.FunctionProto, function: ir.Function, origin: dict[ir.Node, onnx.NodeProto]) -> None:
+    """Nodes and opset imports. Types of values are not written: only the newest IR versions have room for them."""
+    if any(node not in origin for node in function) or len(target.node) != len(function):
+        _patch_opsets(target, function.opset_imports)
+    _patch_nodes(target, function.graph, origin)
+
+
+def _patch_opsets(target: onnx.ModelProto | onnx.FunctionProto, imports: Mapping[str, int]) -> None:
+    wanted = {_domain(name): version for name, version in imports.items()}
+    known = {_domain(o.domain) for o in target.opset_import}
+    kept = [type(o).FromString(o.SerializeToString()) for o in target.opset_import if _domain(o.domain) in wanted]
+    if len(kept) < len(target.opset_import):
+        del target.opset_import[:]
+        target.opset_import.extend(kept)
+    for name in sorted(wanted.keys() - known):
+        target.opset_import.add(domain=name, version=wanted[name])
+
+
+def _identifier(function: onnx.FunctionProto) -> tuple[str, str, str]:
+    return (function.domain, function.name, function.overload)
+
+
 def _domain(name: str) -> str:
     """The default domain has two spellings."""
     return "" if name == "ai.onnx" else name
@@ -101,6 +121,14 @@ def _domain(name: str) -> str:
 
 def _patch_graph(target: onnx.GraphProto, graph: ir.Graph, origin: dict[ir.Node, onnx.NodeProto]) -> None:
     before = {name for node in target.node for name in node.output}
+    added, untyped = _patch_nodes(target, graph, origin)
+    _patch_value_info(target, added, before, untyped)
+
+
+def _patch_nodes(
+    target: onnx.GraphProto | onnx.FunctionProto, graph: ir.Graph, origin: dict[ir.Node, onnx.NodeProto]
+) -> tuple[list[ir.Value], set[str]]:
+    """Write the nodes; gives values that are new or renamed, and names of those that have no type any more."""
     renamed: list[ir.Value] = []
     untyped: set[str] = set()
     nodes = list(graph)
@@ -128,7 +156,7 @@ def _patch_graph(target: onnx.GraphProto, graph: ir.Graph, origin: dict[ir.Node,
         if any(a.HasField("g") or a.graphs for a in proto.attribute):
             for (_, body), (_, body_proto) in zip(ir_subgraphs(node), subgraphs(proto), strict=True):
                 _patch_graph(body_proto, body, origin)
-    _patch_value_info(target, [*(v for node in added for v in node.outputs), *renamed], before, untyped)
+    return [*(v for node in added for v in node.outputs), *renamed], untyped
 
 
 def _new_node(node: ir.Node) -> onnx.NodeProto:

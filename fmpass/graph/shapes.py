@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fmpass.graph.surrogates import SURROGATES, substitute
-from fmpass.graph.walk import proto_scopes
+from fmpass.graph.walk import proto_scopes, scopes_below
 
 if TYPE_CHECKING:
     import onnx
@@ -22,6 +22,8 @@ Dim = int | str | None
 """A size, the name of a symbolic size, or None where nothing is known."""
 
 _SMALL = 1024
+_LOOKALIKES = 17
+"""Opset of look-alikes in functions that import no standard operators."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +31,13 @@ class ValueType:
     """`onnx` is the `TensorProto.DataType` number, 0 where unknown. `shape` is None where even the rank is unknown.
 
     `container` names what a value is that is no dense tensor: "sequence", "optional", "map" or "sparse tensor".
+    `varies` is True in a function where calls disagree about the element type; it is unknown then.
     """
 
     onnx: int = 0
     shape: tuple[Dim, ...] | None = None
     container: str = ""
+    varies: bool = False
 
 
 Types = Mapping[tuple[str, str], ValueType]
@@ -48,17 +52,60 @@ def infer(loaded: LoadedModel) -> Types:
     slim = _slim_from_ir(loaded) if proto is None else _slim(proto)
     told = _collect(slim)
     named = {dim for kind in told.values() for dim in kind.shape or () if isinstance(dim, str)}
-    inferred = {key: _without_invented(kind, named) for key, kind in _collect(_run(slim)).items()}
-    return {**told, **{key: kind for key, kind in inferred.items() if kind != UNKNOWN}}
+    done = _run(slim)
+    inferred = {key: _without_invented(kind, named) for key, kind in _collect(done).items()}
+    in_functions = _in_functions(done, named)
+    return {**told, **{key: kind for key, kind in inferred.items() if kind != UNKNOWN}, **in_functions}
+
+
+def _in_functions(done: onnx.ModelProto, named: set[str]) -> dict[tuple[str, str], ValueType]:
+    """Types of values in functions, as far as all calls agree."""
+    from fmpass.graph import calls
+
+    found: dict[tuple[str, str], list[ValueType]] = {}
+    count: dict[str, int] = {}
+    for path, instance in calls.instances(done, _infer_call):
+        count[path] = count.get(path, 0) + 1
+        for inner, kinds in ((inner, _types_of(graph)) for inner, graph in scopes_below(path, instance.graph)):
+            for name, kind in kinds.items():
+                found.setdefault((inner, name), []).append(_without_invented(kind, named))
+    calls_of = {key: next(n for path, n in count.items() if _lies_in(key[0], path)) for key in found}
+    return {key: _agreed(kinds) for key, kinds in found.items() if len(kinds) == calls_of[key]}
+
+
+def _infer_call(instance: onnx.ModelProto) -> onnx.ModelProto:
+    _prepare(instance.graph)
+    if all(o.domain not in ("", "ai.onnx") for o in instance.opset_import):
+        instance.opset_import.add(domain="", version=_LOOKALIKES)
+    return _run(instance)
+
+
+def _lies_in(scope: str, path: str) -> bool:
+    return scope == path or scope.startswith(f"{path}/")
+
+
+def _agreed(kinds: list[ValueType]) -> ValueType:
+    """What all of these have in common."""
+    first = kinds[0]
+    if any((kind.onnx, kind.container) != (first.onnx, first.container) for kind in kinds):
+        return ValueType(varies=all(kind.onnx or kind.container for kind in kinds))
+    shapes = [kind.shape for kind in kinds if kind.shape is not None]
+    if len(shapes) < len(kinds) or any(len(shape) != len(shapes[0]) for shape in shapes):
+        return ValueType(first.onnx, None, first.container)
+    dims = (set(sizes) for sizes in zip(*shapes, strict=True))
+    return ValueType(first.onnx, tuple(sizes.pop() if len(sizes) == 1 else None for sizes in dims), first.container)
 
 
 def _collect(proto: onnx.ModelProto) -> dict[tuple[str, str], ValueType]:
     found: dict[tuple[str, str], ValueType] = {}
     for path, graph in proto_scopes(proto):
-        for infos in (graph.value_info, graph.input, graph.output):
-            for info in infos:
-                found[path, info.name] = value_type(info.type)
+        found.update(((path, name), kind) for name, kind in _types_of(graph).items())
     return found
+
+
+def _types_of(graph: onnx.GraphProto) -> dict[str, ValueType]:
+    infos = (info for infos in (graph.value_info, graph.input, graph.output) for info in infos)
+    return {info.name: value_type(info.type) for info in infos}
 
 
 def _without_invented(kind: ValueType, named: set[str]) -> ValueType:

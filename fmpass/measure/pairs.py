@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fmpass.graph.schema import COMPRESS, DECOMPRESS, DOMAIN
-from fmpass.graph.walk import proto_scopes
+from fmpass.graph.walk import proto_function_scopes, proto_scopes
 
 if TYPE_CHECKING:
     import onnx
@@ -30,9 +30,12 @@ class Pair:
 
 
 def find_pairs(proto: onnx.ModelProto) -> tuple[Pair, ...]:
-    """Every pair, main graph first, in node order. Source is "" where a payload is not made in the same graph."""
+    """Every pair, main graph first, functions last, in node order.
+
+    Source is "" where a payload is not made in the same graph.
+    """
     found: list[Pair] = []
-    for scope, graph in proto_scopes(proto):
+    for scope, graph in (*proto_scopes(proto), *proto_function_scopes(proto)):
         makers = {n.output[0]: n for n in graph.node if n.domain == DOMAIN and n.op_type == COMPRESS}
         readers: dict[str, list[onnx.NodeProto]] = {}
         for node in graph.node:

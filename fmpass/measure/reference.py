@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from fmpass.graph.patch import subgraphs
 from fmpass.graph.schema import COMPRESS, DOMAIN, VERSION
-from fmpass.graph.walk import proto_scopes
+from fmpass.graph.walk import proto_function_scopes, proto_scopes
 
 if TYPE_CHECKING:
     import onnx
@@ -30,7 +30,7 @@ def held(proto: onnx.ModelProto, edges: Keys) -> onnx.ModelProto:
     for scope, name in edges:
         wanted.setdefault(scope, set()).add(name)
     copy = _copy(proto)
-    for scope, graph in list(proto_scopes(copy)):
+    for scope, graph in (*proto_scopes(copy), *proto_function_scopes(copy)):
         made = {name for node in graph.node for name in node.output}  # an input is what it is, and read as it is
         names = {name: f"{name}{HELD_SUFFIX}" for name in wanted.get(scope, ()) if name in made}
         if not names:
@@ -59,7 +59,7 @@ def counted(proto: onnx.ModelProto, edges: Keys) -> onnx.ModelProto:
     for scope, name in edges:
         wanted.setdefault(scope, set()).add(name)
     copy = _copy(proto)
-    for scope, graph in list(proto_scopes(copy)):
+    for scope, graph in (*proto_scopes(copy), *proto_function_scopes(copy)):
         for node in graph.node:
             if node.domain == DOMAIN and node.op_type == COMPRESS:
                 for attribute in node.attribute:
@@ -78,8 +78,9 @@ def counted(proto: onnx.ModelProto, edges: Keys) -> onnx.ModelProto:
                     _set_text(counter, "edge", counter_name(scope, name))
                     added.append(counter)
         _replace_nodes(graph, added)
-    if all(o.domain != DOMAIN for o in copy.opset_import):
-        copy.opset_import.add(domain=DOMAIN, version=VERSION)
+    for part in (copy, *copy.functions):
+        if all(o.domain != DOMAIN for o in part.opset_import):
+            part.opset_import.add(domain=DOMAIN, version=VERSION)
     return copy
 
 
@@ -122,7 +123,7 @@ def _set_text(node: onnx.NodeProto, name: str, value: str) -> None:
     attribute.type = attribute.STRING
 
 
-def _replace_nodes(graph: onnx.GraphProto, nodes: list[onnx.NodeProto]) -> None:
+def _replace_nodes(graph: onnx.GraphProto | onnx.FunctionProto, nodes: list[onnx.NodeProto]) -> None:
     copies = [type(node).FromString(node.SerializeToString()) for node in nodes]  # deleting a list kills its members
     del graph.node[:]
     graph.node.extend(copies)

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 import onnx_ir as ir
 
 from fmpass.errors import UnsupportedModel, UsageError
-from fmpass.graph.edges import edge_name
 from fmpass.graph.naming import Namer, PairNames
+from fmpass.graph.present import edge_name
 from fmpass.graph.schema import COMPRESS, DECOMPRESS, DEFAULT_BLOCK, DOMAIN, VERSION
+from fmpass.graph.walk import all_graphs
 
 if TYPE_CHECKING:
     from fmpass.graph.edges import Edge
@@ -50,7 +51,7 @@ class InsertPairs(ir.passes.InPlacePass):
             )
         for decision in self.plan.pairs:
             edge = self.edges.get((decision.scope, decision.edge))
-            if edge is None or edge.dtype is None:
+            if edge is None or (edge.dtype is None and not edge.paired):
                 problem = "no such edge" if edge is None else edge.reason
                 raise UsageError("FM021", where=f"edge {decision.edge!r}", problem=problem, hint="see `fmpass inspect`")
 
@@ -58,13 +59,14 @@ class InsertPairs(ir.passes.InPlacePass):
         """Insert what is missing."""
         missing = [d for d in self.plan.pairs if not self.edges[d.scope, d.edge].paired]
         namer = Namer(model, self.reserved)
-        places = {graph: {node: i for i, node in enumerate(graph)} for graph in model.graphs()}
+        places = {graph: {node: i for i, node in enumerate(graph)} for graph in all_graphs(model)}
         owners = {body: node for graph in places for node in graph for body in _bodies(node)}
         for decision in missing:
             edge = self.edges[decision.scope, decision.edge]
             value = self.values[edge.key]
-            names = namer.pair(edge.name, edge.output)
-            compress, decompress = self._pair(value, edge, decision, names)
+            names = namer.pair(edge.name, edge.output, edge.in_function)
+            compress, *restoring = self._pair(value, edge, decision, names)
+            restored = restoring[-1].outputs[0]
             graph = value.graph
             assert graph is not None
             place = places[graph]
@@ -76,18 +78,22 @@ class InsertPairs(ir.passes.InPlacePass):
             else:
                 graph.insert_before(next(iter(place)), compress)
             if first is not None:
-                graph.insert_before(first, decompress)
+                graph.insert_before(first, restoring)
             else:
-                graph.append(decompress)
+                graph.extend(restoring)
             for user, index in uses:
-                user.replace_input_with(index, decompress.outputs[0])
+                user.replace_input_with(index, restored)
             if edge.output:
-                _take_over(graph, value, decompress.outputs[0], names)
+                _take_over(graph, value, restored, names)
         if missing:
             model.graph.opset_imports[DOMAIN] = VERSION
+            for function in model.functions.values():
+                if any(node.domain == DOMAIN for node in function.all_nodes()):
+                    function.opset_imports[DOMAIN] = VERSION
         return ir.passes.PassResult(model, bool(missing))
 
-    def _pair(self, value: ir.Value, edge: Edge, decision: Decision, names: PairNames) -> tuple[ir.Node, ir.Node]:
+    def _pair(self, value: ir.Value, edge: Edge, decision: Decision, names: PairNames) -> list[ir.Node]:
+        """The nodes of a pair; in a function also a Cast to the type that the tensor has (graph.ops.tells_type)."""
         assert edge.dtype is not None
         payload = ir.Value(name=names.payload, type=ir.TensorType(ir.DataType.UINT8), shape=ir.Shape([None]))
         restored = ir.Value(
@@ -105,10 +111,24 @@ class InsertPairs(ir.passes.InPlacePass):
             f"{DOMAIN}.chain": decision.chain,
             f"{DOMAIN}.reason": decision.reason,
         }
-        return (
-            _node(COMPRESS, value, payload, [*common, *block], names.compress, notes),
-            _node(DECOMPRESS, payload, restored, [*common, *kind], names.decompress, notes),
-        )
+        compress = _node(COMPRESS, value, payload, [*common, *block], names.compress, notes)
+        if not edge.in_function:
+            return [compress, _node(DECOMPRESS, payload, restored, [*common, *kind], names.decompress, notes)]
+        decoded = ir.Value(name=names.decoded, type=restored.type, shape=restored.shape)
+        note = {f"{DOMAIN}.edge": edge.name}
+        return [
+            compress,
+            _node(DECOMPRESS, payload, decoded, [*common, *kind], names.decompress, notes),
+            ir.Node(
+                "",
+                "Cast",
+                [decoded],
+                [ir.AttrInt64("to", edge.dtype.onnx)],
+                outputs=[restored],
+                name=names.cast,
+                metadata_props=note,
+            ),
+        ]
 
 
 def values(scopes: Iterable[tuple[str, ir.Graph]]) -> dict[tuple[str, str], ir.Value]:

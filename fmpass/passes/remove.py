@@ -7,7 +7,9 @@ from dataclasses import dataclass
 import onnx_ir as ir
 
 from fmpass.errors import UnsupportedModel
+from fmpass.graph.ops import tells_type
 from fmpass.graph.schema import COMPRESS, DECOMPRESS, DOMAIN, FORM, PORTABLE
+from fmpass.graph.walk import all_graphs
 
 
 @dataclass(frozen=True)
@@ -19,7 +21,7 @@ class RemovePairs(ir.passes.InPlacePass):
 
         One that gives a graph output must restore what another node computed under a name of our own.
         """
-        for graph in model.graphs():
+        for graph in all_graphs(model):
             for node in graph:
                 if node.domain == DOMAIN and node.op_type == DECOMPRESS:
                     origin = _original(node)
@@ -31,7 +33,8 @@ class RemovePairs(ir.passes.InPlacePass):
 
     def call(self, model: ir.Model) -> ir.passes.PassResult:
         """Remove all pairs."""
-        found: list[ir.Node] = [n for graph in model.graphs() for n in graph if n.domain == DOMAIN]
+        changed = _drop_casts(model)
+        found: list[ir.Node] = [n for graph in all_graphs(model) for n in graph if n.domain == DOMAIN]
         for node in found:
             for output in node.outputs:
                 origin = _original(node)
@@ -47,15 +50,26 @@ class RemovePairs(ir.passes.InPlacePass):
         for key in functions:
             del model.functions[key]
         if found or functions:
-            model.graph.opset_imports.pop(DOMAIN, None)
+            for imports in (model.graph.opset_imports, *(f.opset_imports for f in model.functions.values())):
+                imports.pop(DOMAIN, None)
             if model.metadata_props.get(FORM) == PORTABLE:
                 del model.metadata_props[FORM]
-        return ir.passes.PassResult(model, bool(found or functions))
+        return ir.passes.PassResult(model, bool(changed or found or functions))
 
 
 def count(model: ir.Model) -> int:
     """Pairs in a model: its FmDecompress nodes."""
-    return sum(n.domain == DOMAIN and n.op_type == DECOMPRESS for graph in model.graphs() for n in graph)
+    return sum(n.domain == DOMAIN and n.op_type == DECOMPRESS for graph in all_graphs(model) for n in graph)
+
+
+def _drop_casts(model: ir.Model) -> bool:
+    """Take out what tells the types of restored values in functions; True where there was anything."""
+    found = [n for f in model.functions.values() for n in f.all_nodes() if tells_type(n)]
+    for node in found:
+        assert node.graph is not None and node.inputs[0] is not None
+        node.outputs[0].replace_all_uses_with(node.inputs[0], replace_graph_outputs=True)
+        node.graph.remove(node, safe=True)
+    return bool(found)
 
 
 def _edited(node: ir.Node, problem: str) -> UnsupportedModel:

@@ -8,7 +8,7 @@ import onnx_ir as ir
 from onnx import TensorProto, helper
 from onnx_models import conv_relu, model
 
-from fmpass.graph import edges, io, liveness, shapes, walk
+from fmpass.graph import edges, io, liveness, reasons, shapes, walk
 from fmpass.graph.naming import Namer
 
 
@@ -137,4 +137,4 @@ def test_a_tensor_of_unknown_rank_in_a_scan_is_left_alone() -> None:
         {"four": np.array([4])},
     )
     found = {edge.name: edge.obstacle for edge in edges.edges(io.load(proto))}
-    assert found == {"t": "", "u": edges.RANKLESS, "v": edges.RANKLESS}
+    assert found == {"t": "", "u": reasons.IN_SCAN, "v": reasons.IN_SCAN}

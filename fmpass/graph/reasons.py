@@ -1,0 +1,52 @@
+"""Why an edge is left alone, in the words that people read. What stored.py says is about tensors that are not written;
+these are about tensors that cannot have a pair, or are no activations."""
+
+from __future__ import annotations
+
+from fmpass.dtypes import LEFT_ALONE, by_onnx
+from fmpass.graph.shapes import ValueType
+
+INPUT = "an input of the model, not an activation"
+RESULT = "an output of the model that no node reads"
+UNREAD = "an input that no node reads"
+HANDED_OUT = "an input that is an output as it is: there is no room for a pair between two names of the signature"
+WEIGHT = "an initializer, also where it is an output"
+NO_FEATURES = "integer arithmetic on shapes, indices or conditions, not a feature map"
+UNKNOWN_TYPE = "its element type is unknown: shape inference stops before it"
+IN_SCAN = "its rank is unknown, and onnxruntime runs a Scan only where it can infer the rank of what its body gives"
+IN_FUNCTION = (
+    "its rank is unknown, and behind a pair in a model-local function onnxruntime could not tell its type then"
+)
+VARIES = "its element type is not the same in all calls of its model-local function"
+NOT_CALLED = "inside a model-local function that nothing calls"
+NO_CAST = "inside a model-local function whose opset has no Cast for it, which would tell onnxruntime its type"
+
+_CASTS_SINCE = {"bfloat16": 13, "float8": 19, "int4": 21, "uint4": 21}
+"""Opset since which Cast takes types that it has not always taken, by the beginning of their names."""
+
+
+def of_type(kind: ValueType) -> str:
+    """Why a tensor of this type cannot travel as a payload, or ""."""
+    if kind.container:
+        article = "an" if kind.container == "optional" else "a"
+        return f"{article} {kind.container}, not a dense tensor"
+    if kind.varies:
+        return VARIES
+    if not kind.onnx:
+        return UNKNOWN_TYPE
+    if by_onnx(kind.onnx) is None:
+        return LEFT_ALONE.get(kind.onnx, f"element type {kind.onnx} is not carried")
+    return ""
+
+
+def in_function(kind: ValueType, opset: int, called: bool) -> str:
+    """Why a tensor cannot have a pair in a function that imports this opset of the standard operators (0: none)."""
+    if not called:
+        return NOT_CALLED
+    dtype, why = by_onnx(kind.onnx), of_type(kind)
+    if why or dtype is None:
+        return why
+    if kind.shape is None:
+        return IN_FUNCTION
+    since = next((opset for name, opset in _CASTS_SINCE.items() if dtype.name.startswith(name)), 6)
+    return "" if opset >= since else NO_CAST
