@@ -23,6 +23,8 @@ class RemovePairs(ir.passes.InPlacePass):
         """
         for graph in all_graphs(model):
             for node in graph:
+                if node.domain == DOMAIN and (problem := _misused(node)):
+                    raise _edited(node, problem)
                 if node.domain == DOMAIN and node.op_type == DECOMPRESS:
                     origin = _original(node)
                     if origin is None:
@@ -70,6 +72,19 @@ def _drop_casts(model: ir.Model) -> bool:
         node.outputs[0].replace_all_uses_with(node.inputs[0], replace_graph_outputs=True)
         node.graph.remove(node, safe=True)
     return bool(found)
+
+
+def _misused(node: ir.Node) -> str:
+    """Why a node of our domain cannot be taken out, or ""."""
+    if node.op_type not in (COMPRESS, DECOMPRESS):
+        return f"this release knows no operator {node.op_type} of {DOMAIN}"
+    if not node.inputs or node.inputs[0] is None or not node.outputs:
+        return "it has no input or no output"
+    payload = node.outputs[0]
+    others = any(user.domain != DOMAIN or index for user, index in payload.uses())
+    if node.op_type == COMPRESS and (others or payload.is_graph_output()):
+        return "its payload goes elsewhere than to a FmDecompress"
+    return ""
 
 
 def _edited(node: ir.Node, problem: str) -> UnsupportedModel:
