@@ -81,7 +81,7 @@ def _misused(node: ir.Node) -> str:
     if not node.inputs or node.inputs[0] is None or not node.outputs:
         return "it has no input or no output"
     payload = node.outputs[0]
-    others = any(user.domain != DOMAIN or index for user, index in payload.uses())
+    others = any((user.domain, user.op_type) != (DOMAIN, DECOMPRESS) for user, _ in payload.uses())
     if node.op_type == COMPRESS and (others or payload.is_graph_output()):
         return "its payload goes elsewhere than to a FmDecompress"
     return ""
