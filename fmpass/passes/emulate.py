@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,7 @@ from fmpass.graph.naming import Namer
 from fmpass.graph.schema import COMPRESS, DECOMPRESS, DOMAIN, EMULATED, FORM
 from fmpass.passes.emulation import emulated
 from fmpass.passes.emulation.builder import Builder, Tensor
-from fmpass.passes.remove import RemovePairs
+from fmpass.passes.remove import RemovePairs, drop_casts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,16 +39,27 @@ class EmulatePairs(ir.passes.InPlacePass):
     def call(self, model: ir.Model) -> ir.passes.PassResult:
         """Replace all pairs. Raises UnsupportedModel FM204 or FM205 where a chain cannot be emulated."""
         namer = Namer(model, self.reserved)
-        opset = standard_opset(model.graph.opset_imports)
-        pairs = [node for graph in model.graphs() for node in graph if node.domain == DOMAIN]
-        for node in pairs:
+        drop_casts(model)  # what takes the place of a pair has types of its own
+        pairs = [(node, opset) for graph, opset in _graphs(model) for node in graph if node.domain == DOMAIN]
+        for node, opset in pairs:
             if node.op_type == COMPRESS:
                 _replace(node, opset, namer)
         changed = RemovePairs()(model).modified  # those of lossless chains
         if pairs:
-            model.graph.opset_imports.pop(DOMAIN, None)
+            for imports in (model.graph.opset_imports, *(f.opset_imports for f in model.functions.values())):
+                imports.pop(DOMAIN, None)
             model.metadata_props[FORM] = EMULATED
         return ir.passes.PassResult(model, changed or bool(pairs))
+
+
+def _graphs(model: ir.Model) -> Iterator[tuple[ir.Graph, int]]:
+    """Every graph with the version of the standard operators there, which is a function's own in a function."""
+    opset = standard_opset(model.graph.opset_imports)
+    yield from ((graph, opset) for graph in model.graphs())
+    for function in model.functions.values():
+        if function.domain != DOMAIN:
+            opset = standard_opset(function.opset_imports)
+            yield from ((graph, opset) for graph in (function.graph, *function.subgraphs()))
 
 
 def standard_opset(imports: Mapping[str, int]) -> int:

@@ -14,6 +14,7 @@ import onnx_ir as ir
 from fmpass.errors import UnsupportedModel
 from fmpass.graph.naming import numbered
 from fmpass.graph.schema import COMPRESS, DECOMPRESS, DEFAULT_BLOCK, DOMAIN, FORM, PORTABLE
+from fmpass.graph.walk import all_graphs
 from fmpass.passes.emulate import described, place_of, standard_opset
 from fmpass.passes.emulation import emulated
 from fmpass.passes.emulation.builder import Builder, Tensor
@@ -32,6 +33,11 @@ def is_portable(model: ir.Model) -> bool:
     return any(domain == DOMAIN for domain, _, _ in model.functions)
 
 
+def has_overloads(model: ir.Model) -> bool:
+    """Whether one of these functions is that of a lossy chain."""
+    return any(domain == DOMAIN and overload for domain, _, overload in model.functions)
+
+
 @dataclass(frozen=True)
 class MakePortable(ir.passes.InPlacePass):
     """Give the pairs of a model their functions. A payload is declared by no type: it depends on who computes it."""
@@ -40,12 +46,19 @@ class MakePortable(ir.passes.InPlacePass):
         """The model can have functions. Raises PreconditionError caused by UnsupportedModel FM203."""
         pairs = _pairs(model)
         name = model.graph.name or "the model"
+        within = {graph for f in model.functions.values() for graph in (f.graph, *f.subgraphs())}
         if pairs and model.ir_version < FUNCTIONS_SINCE:
             raise _too_old(name, model.ir_version, "functions", FUNCTIONS_SINCE, "pairs alone")
         for compress, reader in pairs:
             if not _lossless(compress, reader) and model.ir_version < OVERLOADS_SINCE:
                 hint = "a lossless chain or --emulate"
                 raise _too_old(place_of(compress), model.ir_version, "functions of lossy chains", OVERLOADS_SINCE, hint)
+            if not _lossless(compress, reader) and compress.graph in within:
+                problem = (
+                    "onnxruntime does not see which overload a call in a function means, and lossy chains need one"
+                )
+                hint = "a lossless chain, --emulate, or --skip 'function *'"
+                raise UnsupportedModel("FM203", where=place_of(compress), problem=problem, hint=hint)
             for node in (compress, reader):
                 if len(node.inputs) != 1 or len(node.outputs) != 1:
                     problem = "it has more inputs or outputs than its function"
@@ -83,7 +96,7 @@ class MakePortable(ir.passes.InPlacePass):
 def _pairs(model: ir.Model) -> list[tuple[ir.Node, ir.Node]]:
     """Every FmDecompress with the FmCompress that made its payload."""
     found: list[tuple[ir.Node, ir.Node]] = []
-    for graph in model.graphs():
+    for graph in all_graphs(model):
         for node in graph:
             payload = node.inputs[0] if node.domain == DOMAIN and node.op_type == DECOMPRESS else None
             maker = payload.producer() if payload is not None else None
@@ -128,7 +141,7 @@ def _add(model: ir.Model, op_type: str, overload: str, opset: int, nodes: list[i
     does = f"the numerics of {overload}" if overload else "nothing, the tensor passes"
     graph = ir.Graph([source], nodes[-1].outputs, nodes=nodes, opset_imports={"": opset}, doc_string=_DOC + does)
     attributes = [ir.Attr(name, ir.AttributeType.UNDEFINED, None) for name in _REQUIRED[op_type]]
-    # no function reads an attribute, but onnx.reference wants all of them
-    attributes.append(ir.AttrInt64("block", DEFAULT_BLOCK) if op_type == COMPRESS else ir.AttrInt64s("shape", []))
+    # no function reads an attribute, but onnx.reference wants a value for each, and graphsurgeon no empty list
+    attributes.append(ir.AttrInt64("block", DEFAULT_BLOCK) if op_type == COMPRESS else ir.AttrInt64s("shape", [-1]))
     function = ir.Function(DOMAIN, op_type, overload, graph=graph, attributes=attributes)
     model.functions[function.identifier()] = function

@@ -35,7 +35,7 @@ class RemovePairs(ir.passes.InPlacePass):
 
     def call(self, model: ir.Model) -> ir.passes.PassResult:
         """Remove all pairs."""
-        changed = _drop_casts(model)
+        changed = drop_casts(model)
         found: list[ir.Node] = [n for graph in all_graphs(model) for n in graph if n.domain == DOMAIN]
         for node in found:
             for output in node.outputs:
@@ -64,7 +64,7 @@ def count(model: ir.Model) -> int:
     return sum(n.domain == DOMAIN and n.op_type == DECOMPRESS for graph in all_graphs(model) for n in graph)
 
 
-def _drop_casts(model: ir.Model) -> bool:
+def drop_casts(model: ir.Model) -> bool:
     """Take out what tells the types of restored values in functions; True where there was anything."""
     found = [n for f in model.functions.values() for n in f.all_nodes() if tells_type(n)]
     for node in found:

@@ -9,6 +9,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from fmpass import api
+from fmpass.errors import UnsupportedModel
 from fmpass.graph import diff, edges, io, reasons
 from fmpass.plan import Options
 
@@ -206,3 +207,29 @@ def test_a_cast_of_the_model_is_not_taken_for_ours() -> None:
     after = api.rewrite(proto, options=Options(boundary=True, only=("r",)))
     assert [n.op_type for n in after.graph.node] == ["Relu", "FmCompress", "FmDecompress", "Cast", "MatMul"]
     assert api.remove(after) == proto
+
+
+@pytest.mark.runtime
+@pytest.mark.parametrize("chain", ["zvc", "quant{bits=8,step=0.01}|zvc"])
+@pytest.mark.parametrize("form", ["portable", "emulate"])
+def test_forms_that_need_no_library_reach_into_functions(form: str, chain: str, library: str) -> None:
+    import onnxruntime as ort
+
+    import fmpass
+
+    if form == "portable" and chain != "zvc":
+        with pytest.raises(UnsupportedModel) as caught:
+            api.rewrite(_overloads(), options=Options(chain=chain, portable=True))
+        assert caught.value.code == "FM203" and "overload" in caught.value.problem
+        return
+    before, feed = _overloads(), {"x": np.ones((2, 4), np.float32), "c": np.array(True)}
+    after = api.rewrite(before, options=Options(chain=chain, **{form: True}))
+    options = ort.SessionOptions()
+    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+    plain = ort.InferenceSession(after.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    pairs = fmpass.make_session(api.rewrite(before, chain=chain), sess_options=options)
+    assert plain.run(None, feed)[0].tobytes() == pairs.run(None, feed)[0].tobytes()
+    left = {n.domain for f in after.functions for n in f.node} - {""}
+    assert left == ({"ai.fmpass"} if form == "portable" else set())
+    if form == "portable":
+        assert api.remove(after).SerializeToString(deterministic=True) == before.SerializeToString(deterministic=True)
