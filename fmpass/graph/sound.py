@@ -20,7 +20,7 @@ Key = TypeVar("Key")
 
 def check(proto: onnx.ModelProto, where: str) -> None:
     """Raises UnsupportedModel FM107 where a value is made twice, a node reads what comes out of itself, an attribute
-    is of another type than its body, or functions are defined twice or call themselves.
+    is of another type than its body, functions are defined twice or call themselves, or a name is no text.
     """
     problem = next(_problems(proto), None)
     if problem is not None:
@@ -31,6 +31,7 @@ def _problems(proto: onnx.ModelProto) -> Iterator[str]:
     yield from _in_graph(proto.graph.node, _given(proto.graph))
     calls: dict[_Function, set[_Function]] = {}
     for function in proto.functions:
+        yield from _texts("function", function.domain, function.name, function.overload)
         key = _domain(function.domain), function.name, function.overload
         if key in calls:
             yield f"function {_text(key)} is defined twice"
@@ -48,6 +49,7 @@ def _in_graph(nodes: Iterable[onnx.NodeProto], given: set[str]) -> Iterator[str]
         current, names = todo.pop()
         makers: dict[str, int] = {}
         for place, node in enumerate(current):
+            yield from _texts("node", node.name, node.op_type, node.domain, node.overload, *node.input, *node.output)
             for name in node.output:
                 if name and (name in makers or name in names):
                     yield f"value {name!r} is defined twice"
@@ -64,6 +66,13 @@ def _in_graph(nodes: Iterable[onnx.NodeProto], given: set[str]) -> Iterator[str]
                 yield from _in_attribute(node, attribute)
                 for body in _bodies(attribute):
                     todo.append((list(body.node), _given(body)))
+
+
+def _texts(what: str, *names: object) -> Iterator[str]:
+    """protobuf gives bytes for what is not UTF-8."""
+    for name in names:
+        if not isinstance(name, str):
+            yield f"a {what} has {name!r} as a name, which is not UTF-8"
 
 
 def _in_attribute(node: onnx.NodeProto, attribute: onnx.AttributeProto) -> Iterator[str]:

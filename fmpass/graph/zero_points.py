@@ -42,5 +42,9 @@ def of(value: ir.Value) -> int | None:
     tensor = ir.convenience.get_const_tensor(holder)
     if tensor is None:
         return None
-    points = np.unique(tensor.numpy().astype(np.int64))
+    try:
+        array = tensor.numpy()
+    except ValueError:  # its data does not fill its shape; runtimes say so
+        return None
+    points = np.unique(array.astype(np.int64))
     return int(points[0]) if points.size == 1 else None
