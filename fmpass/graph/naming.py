@@ -41,6 +41,8 @@ class Namer:
             for node in graph:
                 self._taken.add(node.name or "")
                 self._taken.update(v.name for v in node.outputs if v.name)
+                self._taken.update(v.name for v in node.inputs if v is not None and v.name)
+            self._taken.update(v.name for v in graph.outputs if v.name)
 
     def pair(self, edge: str, output: bool = False, in_function: bool = False) -> PairNames:
         """The names of the pair on `edge`, taken from now on. In front of an output the restored value is `edge`."""
