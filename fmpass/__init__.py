@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from fmpass.api import inspect, remove, rewrite, run, verify
+    from fmpass.api import diff, inspect, remove, rewrite, run, verify
     from fmpass.codecs import decode, encode
     from fmpass.errors import (
         EnvironmentFailure,
@@ -36,6 +36,7 @@ __all__ = [
     "UsageError",
     "VerificationFailed",
     "decode",
+    "diff",
     "encode",
     "get_library_path",
     "inspect",
@@ -47,7 +48,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "fmpass.api": ("inspect", "remove", "rewrite", "run", "verify"),
+    "fmpass.api": ("diff", "inspect", "remove", "rewrite", "run", "verify"),
     "fmpass.codecs": ("decode", "encode"),
     "fmpass.errors": (
         "EnvironmentFailure",

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from fmpass.data import DataOptions
     from fmpass.data.source import Source
+    from fmpass.graph.diff import Difference
     from fmpass.graph.edges import Edge
     from fmpass.graph.io import AnyModel, LoadedModel
     from fmpass.measure.emulated import EmulationReport
@@ -209,6 +210,13 @@ def verify(
     return checked(original, rewritten, samples, VerifyOptions(runs=runs))
 
 
+def diff(a: AnyModel, b: AnyModel) -> tuple[Difference, ...]:
+    """How two models differ in structure, in the order of the file; empty where they do not."""
+    from fmpass.graph.diff import compare
+
+    return tuple(compare(io.load(a).to_proto(), io.load(b).to_proto()))
+
+
 def run(model: AnyModel, data: Source, *, data_options: DataOptions | None = None, **ort_kwargs: Any) -> RunResult:
     """Run a model with the operators registered. `ort_kwargs` go to onnxruntime.InferenceSession."""
     from time import perf_counter
@@ -251,7 +259,7 @@ def _insert(loaded: LoadedModel, plan: Plan | PathLike | None, options: Options)
     from fmpass.graph import edges
     from fmpass.graph.walk import scopes
     from fmpass.passes.insert import InsertPairs, values
-    from fmpass.passes.portable import MakePortable, is_portable
+    from fmpass.passes.portable import MakePortable, has_overloads, is_portable
     from fmpass.plan import select
 
     found = edges.edges(loaded, options.dims, boundary=options.boundary)
@@ -264,6 +272,9 @@ def _insert(loaded: LoadedModel, plan: Plan | PathLike | None, options: Options)
     loaded.modified = apply(insert, loaded.model)
     if not options.emulate and (options.portable or is_portable(loaded.model)):
         loaded.modified |= apply(MakePortable(), loaded.model)
+        if loaded.kind == "graphsurgeon" and has_overloads(loaded.model):
+            problem = "graphsurgeon loses overloads of functions, which lossy chains of portable models need"
+            raise UnsupportedModel("FM203", where=loaded.where, problem=problem, hint="give an onnx.ModelProto instead")
     return chosen, sum(not by_key[d.scope, d.edge].paired for d in chosen.pairs)
 
 

@@ -8,6 +8,7 @@ COMMANDS: dict[str, str] = {
     "remove": "take it out again: the exact inverse of rewrite",
     "verify": "run original and rewritten model and compare them",
     "run": "run a model with the operator library registered",
+    "diff": "say how two models differ in structure",
     "encode": "one .npy tensor into a payload file",
     "decode": "a payload file back into a .npy tensor",
     "codecs": "stages and presets, their parameters, what they accept",
@@ -23,7 +24,6 @@ RESERVED: tuple[str, ...] = (
     "simulate",
     "emit",
     "report",
-    "diff",
     "prune",
     "finetune",
 )

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from fmpass.plan import Plan
 
-_BESIDE = ("output", "pairs", "verify")
+_BESIDE = ("output", "form", "pairs", "verify", "emulation")
 """Keys that `rewrite --json` prints beside the plan: its output can be edited and given back as it is."""
 
 

@@ -2,12 +2,13 @@
 
 Lists whose order means something (nodes, inputs, outputs) are aligned first, so that one inserted node is one
 difference. Lists that are really tables (initializers, value_info, attributes, metadata, opset imports) are compared
-by name.
+by name. External weights are compared by where they lie, not by their bytes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Sequence
+from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import TYPE_CHECKING, Any
 
@@ -29,24 +30,43 @@ _KEYS: dict[str, Callable[[Any], Hashable]] = {
 """Repeated fields that are tables, and what names an entry."""
 
 _ALIGNED: dict[str, Callable[[Any], Hashable]] = {
-    "node": lambda m: (m.domain, m.op_type, m.name, *m.output),
+    "node": lambda m: (m.domain, m.op_type, m.name) if m.name else (m.domain, m.op_type, "", *m.output),
     "input": lambda m: m if isinstance(m, str) else m.name,
     "output": lambda m: m if isinstance(m, str) else m.name,
 }
 _LONGEST = 60
 
 
-def differences(a: onnx.ModelProto, b: onnx.ModelProto) -> Iterator[str]:
-    """One sentence a difference, in the order of the file; nothing where the models are structurally equal."""
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """`where` is a path through the model: `graph.node[Conv conv1 c].attribute[pads].ints[0]`.
+
+    `change` is "new", "gone", or what it was and what it is now.
+    """
+
+    where: str
+    change: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.change}"
+
+
+def compare(a: onnx.ModelProto, b: onnx.ModelProto) -> Iterator[Difference]:
+    """All differences in the order of the file; none where the models are structurally equal."""
     yield from _messages("", a, b)
 
 
+def differences(a: onnx.ModelProto, b: onnx.ModelProto) -> Iterator[str]:
+    """The same as one sentence a difference."""
+    return map(str, compare(a, b))
+
+
 def equal(a: onnx.ModelProto, b: onnx.ModelProto) -> bool:
-    """True where `differences` finds none."""
-    return next(differences(a, b), None) is None
+    """True where there is no difference."""
+    return next(compare(a, b), None) is None
 
 
-def _messages(where: str, a: Any, b: Any) -> Iterator[str]:
+def _messages(where: str, a: Any, b: Any) -> Iterator[Difference]:
     if a == b:  # compared by protobuf, much faster than from here
         return
     for field in a.DESCRIPTOR.fields:
@@ -62,11 +82,11 @@ def _messages(where: str, a: Any, b: Any) -> Iterator[str]:
                 yield from _lists(place, left, right)
         elif field.message_type is not None:
             if a.HasField(name) != b.HasField(name):
-                yield f"{place}: {'gone' if a.HasField(name) else 'new'}"
+                yield Difference(place, "gone" if a.HasField(name) else "new")
             else:
                 yield from _messages(place, left, right)
         elif left != right or _has(a, field) != _has(b, field):
-            yield f"{place}: {_short(left)} → {_short(right)}"
+            yield Difference(place, f"{_short(left)} → {_short(right)}")
 
 
 def _repeated(field: Any) -> bool:
@@ -78,16 +98,16 @@ def _has(message: Any, field: Any) -> bool | None:
     return message.HasField(field.name) if field.has_presence else None
 
 
-def _tables(where: str, a: Sequence[Any], b: Sequence[Any], key: Callable[[Any], Hashable]) -> Iterator[str]:
+def _tables(where: str, a: Sequence[Any], b: Sequence[Any], key: Callable[[Any], Hashable]) -> Iterator[Difference]:
     left, right = _by_key(a, key), _by_key(b, key)
     for name, entry in left.items():
         if name not in right:
-            yield f"{where}[{_name(name)}]: gone"
+            yield Difference(f"{where}[{_name(name)}]", "gone")
         else:
             yield from _messages(f"{where}[{_name(name)}]", entry, right[name])
     for name in right:
         if name not in left:
-            yield f"{where}[{_name(name)}]: new"
+            yield Difference(f"{where}[{_name(name)}]", "new")
 
 
 def _by_key(entries: Sequence[Any], key: Callable[[Any], Hashable]) -> dict[Hashable, Any]:
@@ -99,7 +119,7 @@ def _by_key(entries: Sequence[Any], key: Callable[[Any], Hashable]) -> dict[Hash
     return found
 
 
-def _aligned(where: str, a: Sequence[Any], b: Sequence[Any], key: Callable[[Any], Hashable]) -> Iterator[str]:
+def _aligned(where: str, a: Sequence[Any], b: Sequence[Any], key: Callable[[Any], Hashable]) -> Iterator[Difference]:
     if len(a) == len(b) and all(isinstance(m, str) for m in a):
         yield from _lists(where, a, b)
         return
@@ -108,25 +128,33 @@ def _aligned(where: str, a: Sequence[Any], b: Sequence[Any], key: Callable[[Any]
         if tag == "equal":
             for x, y, place in zip(a[i:j], b[k:m], range(i, j), strict=True):
                 if not isinstance(x, str):
-                    yield from _messages(f"{where}[{_name(left[place]) or place}]", x, y)
+                    yield from _messages(f"{where}[{_label(x) or place}]", x, y)
             continue
         if tag == "replace" and j - i == m - k and not isinstance(a[i], str):
             for x, y, place in zip(a[i:j], b[k:m], range(i, j), strict=True):
                 yield from _messages(f"{where}[{place}]", x, y)
             continue
-        yield from (f"{where}[{place}]: {_name(left[place])} gone" for place in range(i, j))
-        yield from (f"{where}[{place}]: {_name(right[place])} new" for place in range(k, m))
+        yield from (Difference(f"{where}[{place}]", f"{_label(a[place])} gone") for place in range(i, j))
+        yield from (Difference(f"{where}[{place}]", f"{_label(b[place])} new") for place in range(k, m))
 
 
-def _lists(where: str, a: Sequence[Any], b: Sequence[Any]) -> Iterator[str]:
+def _label(entry: Any) -> str:
+    """What to call a node, an input or an output."""
+    if isinstance(entry, str):
+        return entry
+    parts = (entry.domain, entry.op_type, entry.name, *entry.output) if hasattr(entry, "op_type") else (entry.name,)
+    return " ".join(part for part in parts if part)
+
+
+def _lists(where: str, a: Sequence[Any], b: Sequence[Any]) -> Iterator[Difference]:
     if len(a) != len(b):
-        yield f"{where}: {len(a)} entries → {len(b)}"
+        yield Difference(where, f"{len(a)} entries → {len(b)}")
         return
     for i, (x, y) in enumerate(zip(a, b, strict=True)):
         if hasattr(x, "DESCRIPTOR"):
             yield from _messages(f"{where}[{i}]", x, y)
         elif x != y:
-            yield f"{where}[{i}]: {_short(x)} → {_short(y)}"
+            yield Difference(f"{where}[{i}]", f"{_short(x)} → {_short(y)}")
 
 
 def _name(key: Hashable) -> str:
