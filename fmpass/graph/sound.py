@@ -10,24 +10,36 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, TypeVar
 
 from fmpass.errors import UnsupportedModel
+from fmpass.graph.schema import DOMAIN
 
 if TYPE_CHECKING:
     import onnx
 
+_OURS = {"chain": 3, "edge": 3, "block": 2, "dtype": 2, "shape": 7}
+"""Attributes of our operators and their AttributeProto.AttributeType."""
+
 _Function = tuple[str, str, str]
 Key = TypeVar("Key")
+_HINTS = {
+    "FM107": "run onnx.checker on it",
+    "FM108": "inline its functions (onnx.inliner)",
+    "FM146": "write the model again with this release",
+}
 
 
 def check(proto: onnx.ModelProto, where: str) -> None:
     """Raises UnsupportedModel FM107 where a value is made twice, a node reads what comes out of itself, an attribute
-    is of another type than its body, functions are defined twice or call themselves, or a name is no text.
+    is of another type than its body, functions are defined twice or call themselves, or a name is no text; FM108 where
+    a function takes a body as an attribute, which onnx_ir does not walk over; FM146 where a node of our own domain has
+    attributes of other types than its operator.
     """
-    problem = next(_problems(proto), None)
-    if problem is not None:
-        raise UnsupportedModel("FM107", where=where, problem=problem, hint="run onnx.checker on it")
+    found = next(_problems(proto), None)
+    if found is not None:
+        code, problem = found if isinstance(found, tuple) else ("FM107", found)
+        raise UnsupportedModel(code, where=where, problem=problem, hint=_HINTS[code])
 
 
-def _problems(proto: onnx.ModelProto) -> Iterator[str]:
+def _problems(proto: onnx.ModelProto) -> Iterator[str | tuple[str, str]]:
     yield from _in_graph(proto.graph.node, _given(proto.graph))
     calls: dict[_Function, set[_Function]] = {}
     for function in proto.functions:
@@ -36,13 +48,15 @@ def _problems(proto: onnx.ModelProto) -> Iterator[str]:
         if key in calls:
             yield f"function {_text(key)} is defined twice"
         calls[key] = {(_domain(n.domain), n.op_type, n.overload) for n in _nodes(function.node)}
-        yield from _in_graph(function.node, set(function.input))
+        yield from _in_graph(function.node, set(function.input), in_function=True)
     again = _cycle({key: [callee for callee in sorted(found) if callee in calls] for key, found in calls.items()})
     if again is not None:
         yield f"function {_text(again)} calls itself"
 
 
-def _in_graph(nodes: Iterable[onnx.NodeProto], given: set[str]) -> Iterator[str]:
+def _in_graph(
+    nodes: Iterable[onnx.NodeProto], given: set[str], in_function: bool = False
+) -> Iterator[str | tuple[str, str]]:
     """Problems of a graph and the bodies in it."""
     todo = [(list(nodes), given)]
     while todo:
@@ -63,7 +77,9 @@ def _in_graph(nodes: Iterable[onnx.NodeProto], given: set[str]) -> Iterator[str]
                 yield f"node {current[place].name or current[place].op_type!r} reads what comes out of itself"
         for node in current:
             for attribute in node.attribute:
-                yield from _in_attribute(node, attribute)
+                if attribute.ref_attr_name and attribute.type in (attribute.GRAPH, attribute.GRAPHS) and in_function:
+                    yield "FM108", f"node {node.name or node.op_type!r} takes its body from an attribute of a function"
+                yield from _in_attribute(node, attribute, in_function)
                 for body in _bodies(attribute):
                     todo.append((list(body.node), _given(body)))
 
@@ -75,11 +91,18 @@ def _texts(what: str, *names: object) -> Iterator[str]:
             yield f"a {what} has {name!r} as a name, which is not UTF-8"
 
 
-def _in_attribute(node: onnx.NodeProto, attribute: onnx.AttributeProto) -> Iterator[str]:
+def _in_attribute(
+    node: onnx.NodeProto, attribute: onnx.AttributeProto, in_function: bool
+) -> Iterator[str | tuple[str, str]]:
     graph, graphs = attribute.type == attribute.GRAPH, attribute.type == attribute.GRAPHS
     refers = bool(attribute.ref_attr_name)
+    place = f"attribute {attribute.name!r} of node {node.name or node.op_type!r}"
     if attribute.HasField("g") != (graph and not refers) or (bool(attribute.graphs) and (refers or not graphs)):
-        yield f"attribute {attribute.name!r} of node {node.name or node.op_type!r} is not of the type that it says"
+        yield f"{place} is not of the type that it says"
+    if refers and not in_function:
+        yield f"{place} is taken from a function, but it is in none"
+    if node.domain == DOMAIN and attribute.type != _OURS.get(attribute.name, attribute.type):
+        yield "FM146", f"{place} is of another type than its operator takes"
 
 
 def _given(graph: onnx.GraphProto) -> set[str]:
