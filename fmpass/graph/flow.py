@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from fmpass.graph.ops import Role, role, tells_type
+from fmpass.graph.order import in_order
 
 if TYPE_CHECKING:
     import onnx_ir as ir
@@ -33,14 +34,14 @@ class Readers:
 
 
 class Flow:
-    """Data flow of one graph. Nodes must be in topological order, as ONNX demands.
+    """Data flow of one graph. `nodes` are in topological order, `place` counts in it.
 
     `outer_constants` are constant values of the enclosing scopes, `in_function` says that the graph lies in a function.
     """
 
     def __init__(self, graph: ir.Graph, outer_constants: frozenset[ir.Value], in_function: bool = False) -> None:
         self.graph = graph
-        self.nodes: Sequence[ir.Node] = list(graph)
+        self.nodes: Sequence[ir.Node] = in_order(graph)
         self.place: dict[ir.Node, int] = {node: i for i, node in enumerate(self.nodes)}
         self.roles: dict[ir.Node, Role] = {
             node: "alias" if in_function and tells_type(node) else role(node) for node in self.nodes

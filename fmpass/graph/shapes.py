@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from fmpass.graph.order import sort
 from fmpass.graph.surrogates import SURROGATES, substitute
 from fmpass.graph.walk import proto_scopes, scopes_below
 
@@ -74,7 +75,7 @@ def _in_functions(done: onnx.ModelProto, named: set[str]) -> dict[tuple[str, str
 
 
 def _infer_call(instance: onnx.ModelProto) -> onnx.ModelProto:
-    _prepare(instance.graph)
+    _prepare(instance.graph, in_function=True)
     if all(o.domain not in ("", "ai.onnx") for o in instance.opset_import):
         instance.opset_import.add(domain="", version=_LOOKALIKES)
     return _run(instance)
@@ -180,7 +181,7 @@ def _slim_from_ir(loaded: LoadedModel) -> onnx.ModelProto:
     return slim
 
 
-def _prepare(graph: onnx.GraphProto) -> None:
+def _prepare(graph: onnx.GraphProto, in_function: bool = False) -> None:
     """Replace what inference does not know, and forget sizes of inputs that cannot be meant: 0 and less.
 
     Bodies get the small constants of enclosing graphs that they read: inference hands down types, but no values.
@@ -195,6 +196,7 @@ def _prepare(graph: onnx.GraphProto) -> None:
     todo: list[tuple[onnx.GraphProto, dict[str, onnx.TensorProto]]] = [(graph, {})]
     while todo:
         current, visible = todo.pop()
+        sort(current, in_function)
         own = {info.name for info in current.input} | {name for node in current.node for name in node.output}
         visible = {name: tensor for name, tensor in visible.items() if name not in own}
         read = {name for node in current.node for name in node.input} | {info.name for info in current.output}

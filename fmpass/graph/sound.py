@@ -69,7 +69,7 @@ def _in_graph(
                     yield f"value {name!r} is defined twice"
                 makers[name] = place
         makers.pop("", None)
-        reads = [_reads(node) for node in current]
+        reads = [names_read(node) for node in current]
         if any(makers.get(name, -1) >= place for place, found in enumerate(reads) for name in found):  # not sorted
             order = {place: [makers[n] for n in found if n in makers] for place, found in enumerate(reads)}
             place = _cycle(order)
@@ -110,7 +110,7 @@ def _given(graph: onnx.GraphProto) -> set[str]:
     return {*(i.name for i in graph.input), *(t.name for t in graph.initializer)}
 
 
-def _reads(node: onnx.NodeProto) -> set[str]:
+def names_read(node: onnx.NodeProto) -> set[str]:
     """Names that a node reads, those that its bodies take from outside included."""
     found = set(node.input)
     nothing: frozenset[str] = frozenset()

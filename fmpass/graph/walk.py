@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -95,18 +95,23 @@ def scopes_below(start: str, first: Any) -> Iterator[tuple[str, Any]]:
     todo = [(start, first)]
     while todo:
         path, graph = todo.pop()
-        names = _Labels()
-        decoded: set[str] = set()
         bodies: list[tuple[str, onnx.GraphProto]] = []
-        for node in graph.node:
-            ours = node.domain == DOMAIN or (bool(start) and node.op_type == "Cast" and node.input[0] in decoded)
-            if ours and node.op_type == DECOMPRESS:
-                decoded.update(node.output)
-            label = names.next(node.name, node.op_type, ours)
+        for node, label in labelled(graph.node, bool(start)):
             if node.attribute:
                 bodies.extend((_join(path, label, name), body) for name, body in subgraphs(node))
         yield path, graph
         todo.extend(reversed(bodies))
+
+
+def labelled(nodes: Iterable[onnx.NodeProto], in_function: bool) -> Iterator[tuple[onnx.NodeProto, str]]:
+    """The nodes of one graph in the order of the file, each with what to call it."""
+    names = _Labels()
+    decoded: set[str] = set()
+    for node in nodes:
+        ours = node.domain == DOMAIN or (in_function and node.op_type == "Cast" and node.input[0] in decoded)
+        if ours and node.op_type == DECOMPRESS:
+            decoded.update(node.output)
+        yield node, names.next(node.name, node.op_type, ours)
 
 
 def function_path(domain: str, name: str, overload: str) -> str:
