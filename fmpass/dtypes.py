@@ -118,6 +118,10 @@ LEFT_ALONE: dict[int, str] = {
     8: "string tensors have no fixed width",
     14: "complex64 is not carried by onnxruntime's kernels",
     15: "complex128 is not carried by onnxruntime's kernels",
+    23: "float4e2m1 is newer than version 1 of the payload format",
+    24: "float8e8m0 is newer than version 1 of the payload format",
+    25: "uint2 is newer than version 1 of the payload format",
+    26: "int2 is newer than version 1 of the payload format",
 }
 
 _BY_ONNX = {d.onnx: d for d in DTYPES}
