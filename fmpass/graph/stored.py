@@ -24,6 +24,8 @@ STORED = ""
 
 SOFTMAX = "softmax"
 
+_ACCUMULATORS = frozenset({"MatMulInteger", "ConvInteger"})
+
 _BY_ROLE = {
     "alias": "the same bytes as its source under another shape",
     "move": "elements moved, pooled or resized, not computed: not counted as a tensor of its own",
@@ -133,6 +135,8 @@ class Verdicts:
             return STORED
         if self._quantised[node]:
             return "the inside of an integer kernel: QuantizeLinear follows"
+        if self._accumulates(node) and self._scaled(flow.readers(value)):
+            return "the inside of an integer kernel: its sums are scaled next"
         composite = self._member.get(node)
         if composite is not None and node is not composite.root:
             return f"the inside of {_names(composite)}"
@@ -167,6 +171,17 @@ class Verdicts:
             if not ends and (self._activated[reader] or self._is_light(node)):
                 return follows
         return STORED
+
+    def _accumulates(self, node: ir.Node) -> bool:
+        """True for the integer sums of dynamic quantisation and their conversion to floats."""
+        if node.op_type == "Cast" and not node.domain:
+            producers = [v.producer() for v in self._flow.operands(node)]
+            return any(p is not None and p.op_type in _ACCUMULATORS for p in producers)
+        return node.op_type in _ACCUMULATORS and not node.domain
+
+    def _scaled(self, readers: Readers) -> bool:
+        reader = readers.sole()
+        return reader is not None and reader.op_type in ("Cast", "Mul") and not reader.domain
 
     def _single(self, node: ir.Node) -> bool:
         """True for elementwise work on one tensor: a bias, a factor, a square, a root, a cast."""
