@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from fmpass.errors import FmpassError, PayloadError, UnsupportedModel
 from fmpass.graph.io import AnyModel, LoadedModel, load
+from fmpass.graph.schema import EMULATED, FORM
 from fmpass.measure import reference
 from fmpass.measure.inputs import proto_specs
 from fmpass.measure.inventory import Inventory, Item, groups, take
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     import onnx
 
 _BUG = "this is a bug; please report it with the model"
+_IS_EMULATED = (
+    "it is an emulated model: its lossy chains have no pairs any more, and `rewrite --emulate` has verified it"
+)
 
 Feeds = Iterable[Mapping[str, Any]]
 Progress = Callable[[int, int | None], None]
@@ -185,7 +189,7 @@ class _Comparison:
                 for name, tally in outputs.items():
                     if not tally.add(x[name], y[name]) and lossless:
                         problem = f"feed {number}: differs by up to {tally.distance.max_abs:g}"
-                        self._fail("FM401", f"output '{name}'", problem, _BUG)
+                        self._fail("FM401", f"output '{name}'", problem, self._why_outputs_differ())
                 if before is None and self.failure is not None and not same(x, self._run_original(a, feed)):
                     raise _Refused("the original gives other results when it runs again on the same inputs")
 
@@ -241,6 +245,9 @@ class _Comparison:
                 raise _Refused(explained(error, self.original.where).problem) from None
 
         return tapped(proto, self._folder(self.original), list(taps), session, optimized)
+
+    def _why_outputs_differ(self) -> str:
+        return _IS_EMULATED if self.rewritten.model.metadata_props.get(FORM) == EMULATED else _BUG
 
     def _folder(self, model: LoadedModel) -> Path | None:
         path = model.path or self.original.path

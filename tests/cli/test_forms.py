@@ -64,6 +64,15 @@ def test_emulate_tells_people(fmpass, demo, few):
     assert unverified["verify"]["status"] == "not_run"
 
 
+def test_verify_does_not_call_an_emulated_model_a_bug(fmpass, demo, few):
+    out = demo.with_name("e.onnx")
+    assert fmpass("rewrite", demo, "-o", out, "--emulate", "--chain", LOSSY, "--no-verify", "-q").code == 0
+    ended = fmpass("verify", demo, out, "--data", few, "--json")
+    assert ended.code == 5
+    assert ended.json["failure"]["code"] == "FM401"
+    assert "emulated" in ended.json["failure"]["hint"]
+
+
 def test_the_plan_of_an_emulated_model_serves_again(fmpass, demo, few):
     plan, first, second = (demo.with_name(name) for name in ("plan.json", "1.onnx", "2.onnx"))
     plan.write_text(fmpass("rewrite", demo, "-o", first, "--emulate", "--chain", LOSSY, "--data", few, "--json").out)

@@ -1,13 +1,14 @@
 """Stages in standard ONNX operators: the same numerics as their native kernels, for runtimes without the library.
 
-A stage's emulation is a function in a module of this folder, kept apart from the stage because codecs know no onnx.
-Another package registers its own with `register`.
+A stage's emulation is `emulate` in the module of its name in `stages`, kept apart from the stage because codecs know no
+onnx. Another package registers its own with `register`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from importlib import import_module
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from fmpass.errors import UnsupportedModel
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     The result has the type of `x`. `words` is None where nothing happens to the integers.
     """
 
-_BUILT_IN = {"quant": "fmpass.passes.emulation.quant"}
+_BUILT_IN = f"{__name__}.stages"
 _registered: dict[str, Emulation] = {}
 
 
@@ -68,8 +69,8 @@ def _lossless(transforms: Sequence[Transform], dtype: DType) -> bool:
 def _emulation(stage: Transform, where: str) -> Emulation:
     if stage.name in _registered:
         return _registered[stage.name]
-    if stage.name in _BUILT_IN:
-        return import_module(_BUILT_IN[stage.name]).emulate
+    if find_spec(f"{_BUILT_IN}.{stage.name}") is not None:
+        return import_module(f"{_BUILT_IN}.{stage.name}").emulate
     raise UnsupportedModel(
         "FM204",
         where=where,
