@@ -143,7 +143,7 @@ class _Finder:
                     last_use=self._last_use(scope, flow, value),
                     paired=bool(chains),
                     chain=chains[0] if chains else "",
-                    obstacle=obstacle or reasons.of_type(kind),
+                    obstacle=obstacle or reasons.of_type(kind) or reasons.of_readers(value),
                 )
 
     def _constant_outputs(self, scope: Scope, flow: Flow) -> Iterator[Edge]:
@@ -184,7 +184,7 @@ class _Finder:
             verdict = reasons.RESULT
         if stored and dtype is not None and not _carries_features(dtype, flow, node):
             stored, verdict = False, reasons.NO_FEATURES
-        obstacle = self._obstacle(scope, kind)
+        obstacle = self._obstacle(scope, kind) or reasons.of_readers(value)
         return Edge(
             name=name,
             scope=scope.path,

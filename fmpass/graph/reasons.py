@@ -3,8 +3,13 @@ these are about tensors that cannot have a pair, or are no activations."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from fmpass.dtypes import LEFT_ALONE, by_onnx
 from fmpass.graph.shapes import ValueType
+
+if TYPE_CHECKING:
+    import onnx_ir as ir
 
 INPUT = "an input of the model, not an activation"
 RESULT = "an output of the model that no node reads"
@@ -18,6 +23,7 @@ IN_FUNCTION = (
     "its rank is unknown, and behind a pair in a model-local function onnxruntime could not tell its type then"
 )
 VARIES = "its element type is not the same in all calls of its model-local function"
+OVERWRITTEN = "running statistics of a training BatchNormalization, over which onnxruntime writes the new ones"
 NOT_CALLED = "inside a model-local function that nothing calls"
 NO_CAST = "inside a model-local function whose opset has no Cast for it, which would tell onnxruntime its type"
 
@@ -36,6 +42,18 @@ def of_type(kind: ValueType) -> str:
         return UNKNOWN_TYPE
     if by_onnx(kind.onnx) is None:
         return LEFT_ALONE.get(kind.onnx, f"element type {kind.onnx} is not carried")
+    return ""
+
+
+def of_readers(value: ir.Value) -> str:
+    """Why the readers of a tensor need it as it is, or "".
+
+    onnxruntime's BatchNormalization declares outputs 1 and 2 to share the memory of inputs 3 and 4. A graph input is
+    safe from that, a restored value is not: other readers, when they come later, would read the result.
+    """
+    for user, index in value.uses():
+        if user.op_type == "BatchNormalization" and not user.domain and index in (3, 4) and len(user.outputs) > 1:
+            return OVERWRITTEN
     return ""
 
 
