@@ -12,7 +12,7 @@ import os
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from fmpass.errors import FmpassError, NothingToGain, UnsupportedModel, UsageError
 from fmpass.graph import io
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from fmpass.measure.result import NotRun, VerifyReport
 
 PathLike = str | os.PathLike[str]
+Target = PathLike | IO[bytes]
+"""Where a model is written: a file, or a binary stream, which takes no external data along."""
 Verifier = Callable[["LoadedModel", "LoadedModel"], "VerifyReport | NotRun"]
 """Compares the original with the rewritten model before anything is written; raises VerificationFailed."""
 EmulationVerifier = Callable[["LoadedModel", "LoadedModel"], "EmulationReport | None"]
@@ -134,7 +136,7 @@ def rewrite(
 
 def rewrite_model(
     model: AnyModel,
-    output: PathLike | None = None,
+    output: Target | None = None,
     *,
     plan: Plan | PathLike | None = None,
     options: Options | None = None,
@@ -174,7 +176,7 @@ def remove(model: AnyModel, output: PathLike | None = None) -> Any:
     return remove_model(model, output).model
 
 
-def remove_model(model: AnyModel, output: PathLike | None = None) -> RemoveResult:
+def remove_model(model: AnyModel, output: Target | None = None) -> RemoveResult:
     """The same with the number of pairs that were there."""
     from fmpass.passes.remove import RemovePairs, count
 
@@ -320,7 +322,10 @@ def _why_none(plan: Plan) -> str:
     return f"the reasons: {'; '.join(reasons[:3])}" if reasons else "the model has no activation edges"
 
 
-def _save(loaded: LoadedModel, output: PathLike | None, suffix: str) -> Path | None:
+def _save(loaded: LoadedModel, output: Target | None, suffix: str) -> Path | None:
+    if output is not None and not isinstance(output, (str, os.PathLike)):
+        loaded.write_to(output)
+        return None
     if output is None:
         if loaded.path is None:
             return None
@@ -331,7 +336,7 @@ def _save(loaded: LoadedModel, output: PathLike | None, suffix: str) -> Path | N
 
 
 def _result(loaded: LoadedModel, written: Path | None) -> AnyModel:
-    return written if loaded.kind == "path" else loaded.give_back()
+    return written if loaded.kind == "path" and written is not None else loaded.give_back()
 
 
 def _weight_nbytes(model: ir.Model) -> int:

@@ -30,6 +30,7 @@ def dispatch(words: list[str]) -> int:
             raise UsageError("FM094", where=flag, problem="not available in this release", hint=hint)
     from cyclopts import CycloptsError
 
+    words = ["./-" if word == "-" else word for word in words]  # which is not taken for a flag
     try:
         return _app()(words, exit_on_error=False, print_error=False, result_action="return_int_as_exit_code_else_zero")
     except CycloptsError as error:

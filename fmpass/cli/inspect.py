@@ -25,11 +25,17 @@ def main(model: Path, /, *, data: DataFlags = NO_DATA, common: Common = COMMON) 
     Parameters
     ----------
     model
-        An .onnx file.
+        An .onnx file, `-` for stdin.
     """
+    from fmpass.cli.streams import readable
+
+    with readable(model) as source:
+        return _inspect(source, data, common)
+
+
+def _inspect(model: Path, data: DataFlags, common: Common) -> int:
     from fmpass import api
     from fmpass.cli.feeds import feeds
-    from fmpass.cli.files import existing
     from fmpass.cli.progress import Bar
     from fmpass.graph import liveness
     from fmpass.measure.inputs import input_specs
@@ -38,7 +44,7 @@ def main(model: Path, /, *, data: DataFlags = NO_DATA, common: Common = COMMON) 
 
     given = dims(data.dim)
     with Bar("reading", common):
-        found = api.inspect(existing(model), given)
+        found = api.inspect(model, given)
         first = {spec.shape[0] for spec in input_specs(model) if spec.shape}
     assumed = {name: 1 for name in first if isinstance(name, str) and name not in given}
     edges = [_sized(edge, given | assumed) for edge in found.edges]

@@ -8,7 +8,7 @@ import sys
 import traceback
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -28,12 +28,17 @@ class Output:
 
     common: Common
 
-    def result(self, document: Mapping[str, object], view: Callable[[int], RenderableType]) -> None:
-        """The result: `document` under --json, else what `view` makes for a width in columns."""
+    def result(
+        self, document: Mapping[str, object], view: Callable[[int], RenderableType], told_on: TextIO | None = None
+    ) -> None:
+        """The result: `document` under --json, else what `view` makes for a width in columns.
+
+        That goes to `told_on`, stdout unless a model goes there.
+        """
         if self.common.json:
             print_json(document)
         elif not self.common.quiet:
-            show(view)
+            show(view, told_on or sys.stdout)
 
     def message(self, text: str) -> None:
         """A line for people."""
@@ -46,23 +51,22 @@ class Output:
             print(text, file=sys.stderr)
 
 
-def show(view: Callable[[int], RenderableType]) -> None:
-    """Print a view on stdout: as wide as the terminal; wide and without trailing blanks where nobody looks."""
+def show(view: Callable[[int], RenderableType], file: TextIO) -> None:
+    """Print a view: as wide as the terminal; wide and without trailing blanks where nobody looks."""
     import os
 
     from rich.console import Console
 
-    terminal = sys.stdout.isatty()
-    console = Console(
-        file=sys.stdout, width=None if terminal or "COLUMNS" in os.environ else PIPE_WIDTH, highlight=False
-    )
+    terminal = file.isatty()
+    console = Console(file=file, width=None if terminal or "COLUMNS" in os.environ else PIPE_WIDTH, highlight=False)
     if terminal:
         console.print(view(console.width))
         return
     with console.capture() as captured:
         console.print(view(console.width))
     text = "\n".join(line.rstrip() for line in captured.get().splitlines())
-    print(text.encode(sys.stdout.encoding or "utf-8", "replace").decode(sys.stdout.encoding or "utf-8"))
+    encoding = file.encoding or "utf-8"
+    print(text.encode(encoding, "replace").decode(encoding), file=file)
 
 
 def print_json(document: Mapping[str, object]) -> None:

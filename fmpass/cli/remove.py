@@ -23,19 +23,21 @@ def main(
     Parameters
     ----------
     model
-        An .onnx file.
+        An .onnx file, `-` for stdin.
     output
-        Default: STEM.onnx for a STEM.fm.onnx, else STEM.nofm.onnx, beside the model.
+        Default: STEM.onnx for a STEM.fm.onnx, else STEM.nofm.onnx, beside the model. `-` is stdout.
     """
     from rich.text import Text
 
     from fmpass import api
-    from fmpass.cli.files import existing
     from fmpass.cli.progress import Bar
+    from fmpass.cli.streams import readable, told_on, writable
 
-    with Bar("removing", common):
-        done = api.remove_model(existing(model), output)
+    target = writable(output, model, common)
+    with Bar("removing", common), readable(model) as source:
+        done = api.remove_model(source, target)
     document = {"output": str(done.output), "pairs": done.pairs}
     told = f"{done.pairs} pair{'s' * (done.pairs != 1)} removed"
-    Output(common).result(document, lambda width: Text.assemble(f"{told}, wrote ", (str(done.output), "cyan")))
+    where = str(done.output or "stdout")
+    Output(common).result(document, lambda width: Text.assemble(f"{told}, wrote ", (where, "cyan")), told_on(target))
     return 0

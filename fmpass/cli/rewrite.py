@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 from cyclopts import Parameter
 
@@ -73,9 +73,9 @@ def main(
     Parameters
     ----------
     model
-        An .onnx file.
+        An .onnx file, `-` for stdin.
     output
-        Default: STEM.fm.onnx beside the model.
+        Default: STEM.fm.onnx beside the model. `-` is stdout.
     no_verify
         Write without verifying.
     explain
@@ -83,25 +83,26 @@ def main(
     """
     from fmpass import api
     from fmpass.cli.checked import Checked
-    from fmpass.cli.files import existing
     from fmpass.cli.plans import read_plan
     from fmpass.cli.progress import Bar
+    from fmpass.cli.streams import readable, told_on, writable
     from fmpass.report.rewriting import rewrite_document, rewrite_view
 
     options = _options(choice, form, data)
     plan = None if choice.plan is None else read_plan(choice.plan)
-    with Bar("rewriting", common) as bar:
-        checked = Checked(existing(model), data, bar.update)
+    target = writable(output, model, common)
+    with Bar("rewriting", common) as bar, readable(model) as source:
+        checked = Checked(source, data, bar.update)
         verifiers: dict[str, Any] = {"verifier": checked.check, "emulation_verifier": checked.check_emulation}
         try:
-            done = api.rewrite_model(model, output, plan=plan, options=options, **({} if no_verify else verifiers))
+            done = api.rewrite_model(source, target, plan=plan, options=options, **({} if no_verify else verifiers))
         except VerificationFailed as error:
-            return _failed(error, checked, common)
+            return _failed(error, checked, common, told_on(target))
     report, emulation = done.verification, done.emulation
     written = "emulated" if form.emulate else "portable" if form.portable else "pairs"
     document = rewrite_document(done.output, done.plan, report, written, emulation)
     view = partial(rewrite_view, done.output, done.plan, report, explain=explain, emulation=emulation)
-    Output(common).result(document, view)
+    Output(common).result(document, view, told_on(target))
     return 0
 
 
@@ -137,7 +138,7 @@ def _options(choice: Choice, form: Form, data: DataFlags) -> Options:
     )
 
 
-def _failed(error: VerificationFailed, checked: Checked, common: Common) -> int:
+def _failed(error: VerificationFailed, checked: Checked, common: Common, told: TextIO) -> int:
     """Nothing was written: say what was found."""
     from fmpass.report.verification import verification_view
 
@@ -148,5 +149,5 @@ def _failed(error: VerificationFailed, checked: Checked, common: Common) -> int:
         more: dict[str, Any] = {"verify": report.as_dict()}
         print_error_document(error, more)
         return error.exit_code
-    Output(common).result({}, lambda width: verification_view(report, width))
+    Output(common).result({}, lambda width: verification_view(report, width), told)
     raise error

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import IO, TYPE_CHECKING, Any, Literal
 
 from fmpass.errors import EnvironmentFailure, UnsupportedModel, UsageError
 from fmpass.graph import files, patch, sound
@@ -85,6 +85,17 @@ class LoadedModel:
         else:
             files.write_model(self.to_proto(), target)
         return target
+
+    def write_to(self, stream: IO[bytes]) -> None:
+        """Write the model to `stream`; external data stays where it is. Raises UnsupportedModel FM145 above 2 GB."""
+        if self.path is not None and not self.modified:
+            stream.write(self.path.read_bytes())
+            return
+        proto = self.to_proto()
+        if files.inline_nbytes(proto) > files.INLINE_LIMIT:
+            problem = "it is larger than 2 GiB and cannot go through a pipe"
+            raise UnsupportedModel("FM145", where=self.where, problem=problem, hint="write to a file with -o")
+        stream.write(proto.SerializeToString(deterministic=True))
 
     def hidden_names(self) -> tuple[str, ...]:
         """Value names that the file uses and `model` does not know: sparse initializers, stale value_info."""

@@ -63,5 +63,5 @@ def rewrite_view(
         parts += [Text.assemble(("emulated in standard operators", "bold green"), told), Text()]
     pairs = len(plan.pairs)
     text = f"{pairs} pair{'s' * (pairs != 1)}, {len(plan.decisions) - pairs} edges left alone, wrote "
-    parts.append(Text.assemble(text, (str(output), "cyan")))
+    parts.append(Text.assemble(text, (str(output or "stdout"), "cyan")))
     return Group(*parts)
