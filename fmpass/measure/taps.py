@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import tempfile
 from collections.abc import Generator, Mapping, Sequence
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fmpass.dtypes import of_array
-from fmpass.measure.tensors import from_array, view
+from fmpass.measure.tensors import carried, from_array, view
 
 if TYPE_CHECKING:
     import onnx
@@ -44,7 +45,9 @@ class Tapped:
         values: dict[str, Value] = {}
         if plain:
             for name, value in zip(plain, self._session.run_with_ort_values(plain, given), strict=True):
-                values[name] = view(value)
+                seen = view(value)
+                if seen is not None:
+                    values[name] = seen
         rest = [n for n in wanted if n not in values]
         if rest:
             values |= zip(rest, (_wrap(v) for v in self._session.run(rest, dict(feed))), strict=True)
@@ -113,7 +116,7 @@ def _has_external(proto: onnx.ModelProto) -> bool:
 
 
 def _plain_input(value: object) -> bool:
-    return isinstance(value, np.ndarray) and value.dtype != object
+    return isinstance(value, np.ndarray) and value.dtype.kind not in "OSU"
 
 
 def _ortvalue(array: np.ndarray[Any, Any]) -> Any:
@@ -121,12 +124,25 @@ def _ortvalue(array: np.ndarray[Any, Any]) -> Any:
 
     if array.dtype.kind in "biuf" and array.dtype.isbuiltin:
         return ort.OrtValue.ortvalue_from_numpy(np.ascontiguousarray(array).reshape(array.shape))
-    dtype = of_array(array)  # bfloat16 and smaller travel as their words
-    words = dtype.to_words(array).view(dtype.word_dtype.str.replace("i", "u"))
-    return ort.OrtValue.ortvalue_from_numpy_with_onnx_type(words.reshape(array.shape), dtype.onnx)
+    dtype = of_array(array) if carried(array.dtype) else None
+    if dtype is not None and dtype.bits >= 8:  # bfloat16 and 8-bit floats travel as their words
+        words = dtype.to_words(array).view(dtype.word_dtype.str.replace("i", "u"))
+        return ort.OrtValue.ortvalue_from_numpy_with_onnx_type(words.reshape(array.shape), dtype.onnx)
+    number, data = (dtype.onnx, dtype.to_words(array).tobytes()) if dtype is not None else _packed(array)
+    value = ort.OrtValue.ortvalue_from_shape_and_type(list(array.shape), number)  # numpy has no packed types
+    ctypes.memmove(value.data_ptr(), data, len(data))
+    return value
+
+
+def _packed(array: np.ndarray[Any, Any]) -> tuple[int, bytes]:
+    """ONNX number and bytes of an array whose type payloads do not carry."""
+    from onnx import numpy_helper
+
+    tensor = numpy_helper.from_array(array)
+    return tensor.data_type, tensor.raw_data
 
 
 def _wrap(value: Any) -> Value:
-    if isinstance(value, np.ndarray) and value.dtype != object:
+    if isinstance(value, np.ndarray) and carried(value.dtype):
         return from_array(value)
     return value

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fmpass.dtypes import DType, by_onnx
+from fmpass.dtypes import DTYPES, DType, by_onnx
 
 Bytes = NDArray[np.uint8]
 
@@ -36,14 +36,30 @@ class Tensor:
         return self.dtype.from_words(words, (self.elements,)).astype(np.float64)
 
 
-def view(value: Any) -> Tensor | None:
+@dataclass(frozen=True, slots=True)
+class Opaque:
+    """A tensor of a type that payloads do not carry, to compare it: ONNX number of the type, shape and bytes."""
+
+    type_number: int
+    shape: tuple[int, ...]
+    data: bytes
+
+
+_OTHER_BITS = {14: 64, 15: 128, 23: 4, 24: 8, 25: 2, 26: 2}
+"""Widths of element types that payloads do not carry: complex ones, float4e2m1, float8e8m0, uint2, int2."""
+
+
+def view(value: Any) -> Tensor | Opaque | None:
     """The tensor behind an OrtValue without a copy, or None for what is no tensor of fixed-width elements."""
     if not value.is_tensor():
         return None
-    dtype = by_onnx(value.element_type())
+    number, shape = value.element_type(), tuple(int(d) for d in value.shape())
+    dtype = by_onnx(number)
     if dtype is None:
-        return None
-    shape = tuple(int(d) for d in value.shape())
+        if number not in _OTHER_BITS:
+            return None
+        size = (math.prod(shape) * _OTHER_BITS[number] + 7) // 8
+        return Opaque(number, shape, ctypes.string_at(value.data_ptr(), size) if size else b"")
     nbytes = dtype.nbytes(math.prod(shape))
     if nbytes == 0:
         return Tensor(dtype, shape, np.zeros(0, np.uint8), value)
@@ -57,6 +73,11 @@ def from_array(array: NDArray[Any]) -> Tensor:
 
     dtype = of_array(array)
     return Tensor(dtype, array.shape, dtype.to_words(array).view(np.uint8), array)
+
+
+def carried(dtype: np.dtype[Any]) -> bool:
+    """Whether `from_array` takes arrays of this type."""
+    return any(known.numpy == dtype for known in DTYPES)
 
 
 def same(a: object, b: object) -> bool:
@@ -105,8 +126,11 @@ class Distance:
                 self.max_abs = math.inf
             for x, y in zip(reference, value, strict=False):
                 self.add(x, y)
-        elif isinstance(reference, np.ndarray) and isinstance(value, np.ndarray) and reference.dtype.kind in "biuf":
-            self._add_numbers(from_array(reference), from_array(value), equal)
+        elif isinstance(reference, np.ndarray) and isinstance(value, np.ndarray):
+            if carried(reference.dtype) and carried(value.dtype):
+                self._add_numbers(from_array(reference), from_array(value), equal)
+            elif not equal:
+                self.max_abs = math.inf
         elif not equal:
             self.max_abs = math.inf
 
