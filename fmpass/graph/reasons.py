@@ -1,16 +1,30 @@
-"""Why an edge is left alone, in the words that people read. What stored.py says is about tensors that are not written;
-these are about tensors that cannot have a pair, or are no activations."""
+"""Why an edge is left alone, in the words that people read. {} stands for an operator or an unfolded function."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from fmpass.dtypes import LEFT_ALONE, by_onnx
-from fmpass.graph.shapes import ValueType
 
 if TYPE_CHECKING:
     import onnx_ir as ir
 
+    from fmpass.graph.shapes import ValueType
+
+ALIAS = "the same bytes as its source under another shape"
+MOVED = "elements moved, pooled or resized, not computed: not counted as a tensor of its own"
+INDEX = "a shape, index or condition, not a feature map"
+OF_A_BODY = "the result of a body, counted inside it"
+REDUCED = "a reduction, not a feature map"
+DEQUANTISED = "the real values of an integer tensor: the inside of an integer kernel"
+CONSTANT = "a constant"
+QUANTISED_INPUT = "the model's own input, quantised"
+SCALE = "a scale or zero point"
+QUANTISED_NEXT = "the inside of an integer kernel: QuantizeLinear follows"
+SCALED_NEXT = "the inside of an integer kernel: its sums are scaled next"
+SCORES = "attention scores: softmax follows in the same kernel"
+IN_COMPOSITE = "the inside of {}"
+FUSED = "the inside of a fused region: {} follows"
 INPUT = "an input of the model, not an activation"
 RESULT = "an output of the model that no node reads"
 UNREAD = "an input that no node reads"

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fmpass.graph import composites
+from fmpass.graph import composites, reasons
 from fmpass.graph.ops import JOINS_OF_ONE
 
 if TYPE_CHECKING:
@@ -27,12 +27,12 @@ SOFTMAX = "softmax"
 _ACCUMULATORS = frozenset({"MatMulInteger", "ConvInteger"})
 
 _BY_ROLE = {
-    "alias": "the same bytes as its source under another shape",
-    "move": "elements moved, pooled or resized, not computed: not counted as a tensor of its own",
-    "index": "a shape, index or condition, not a feature map",
-    "control": "the result of a body, counted inside it",
-    "reduce": "a reduction, not a feature map",
-    "dequantise": "the real values of an integer tensor: the inside of an integer kernel",
+    "alias": reasons.ALIAS,
+    "move": reasons.MOVED,
+    "index": reasons.INDEX,
+    "control": reasons.OF_A_BODY,
+    "reduce": reasons.REDUCED,
+    "dequantise": reasons.DEQUANTISED,
 }
 
 
@@ -123,23 +123,23 @@ class Verdicts:
         flow = self._flow
         role = flow.roles[node]
         if value in flow.constants:
-            return "a constant"
+            return reasons.CONSTANT
         if role in _BY_ROLE:
             return _BY_ROLE[role]
         if role == "quantise":
             origin = flow.source(node.inputs[0]) if node.inputs and node.inputs[0] is not None else None
             if origin is not None and origin.is_graph_input():
-                return "the model's own input, quantised"
-            return STORED if value is node.outputs[0] else "a scale or zero point"
+                return reasons.QUANTISED_INPUT
+            return STORED if value is node.outputs[0] else reasons.SCALE
         if role == "integer":
             return STORED
         if self._quantised[node]:
-            return "the inside of an integer kernel: QuantizeLinear follows"
+            return reasons.QUANTISED_NEXT
         if self._accumulates(node) and self._scaled(flow.readers(value)):
-            return "the inside of an integer kernel: its sums are scaled next"
+            return reasons.SCALED_NEXT
         composite = self._member.get(node)
         if composite is not None and node is not composite.root:
-            return f"the inside of {_names(composite)}"
+            return reasons.IN_COMPOSITE.format(_names(composite))
         return self._absorbed(node, flow.readers(value))
 
     def _absorbed(self, node: ir.Node, readers: Readers) -> str:
@@ -151,13 +151,13 @@ class Verdicts:
             role == "activation" or composite is not None
         )  # nothing but a constant factor is taken along behind these
         if entered is not None and entered.kind == "activation" and not ends:
-            return f"the inside of a fused region: {_names(entered)} follows"
+            return reasons.FUSED.format(_names(entered))
         if node in self._scores and not ends and self._softmaxed[node]:
-            return "attention scores: softmax follows in the same kernel"
+            return reasons.SCORES
         reader = readers.sole()
         if reader is None or reader in self._member:
             return STORED
-        follows = f"the inside of a fused region: {reader.op_type} follows"
+        follows = reasons.FUSED.format(reader.op_type)
         next_role = self._flow.roles[reader]
         if role in ("activation", "softmax") or (composite is not None and _names(composite) == SOFTMAX):
             return STORED
