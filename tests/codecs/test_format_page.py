@@ -55,6 +55,7 @@ def test_every_stage_is_in_the_table():
         ("zrle", [0, 0, 0, 5, 0, 9], "00 02 05 00 00 09"),
         ("bpc", [1, 2, 3, 4, 5, 6, 7, 8], "01 00 0d"),
         ("ebpc", [0, 0, 7, 7, 7, 7, 7, 7, 7, 7], "0f f8 07 3c"),
+        ("width", [0, 7, 0, 0, 0, 0, 0, 0, 0, 0], "00 0b 02 00 06"),
     ],
 )
 def test_the_examples_of_the_stages(chain, words, code):

@@ -51,6 +51,7 @@ def test_format_ids_and_names_are_pinned():
         ("zrle", 3),
         ("bpc", 4),
         ("ebpc", 5),
+        ("width", 6),
         ("quant", 64),
     }
 
