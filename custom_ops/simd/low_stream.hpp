@@ -6,26 +6,23 @@
 namespace fm {
 namespace {
 
-// For a span whose size is known beforehand: nothing is checked.
+// Nothing is checked: eight bytes from `at` on have to be writable, whatever is put.
 struct LowWriter {
   uint8_t* at;
   uint64_t pending;
   unsigned count;  // of pending bits, fewer than 64
 };
 
-// The low `count` ≤ 64 bits of `bits`; those above must be 0.
+// The low `count` ≤ 64 bits of `bits`; those above must be 0. Without branches: whether a put
+// completes eight bytes is as good as random.
 FM_INLINE void put_low(LowWriter& w, uint64_t bits, unsigned count) {
-  w.pending |= bits << w.count;
+  const uint64_t low = w.pending | bits << w.count;
+  const uint64_t high = bits >> 1 >> (63 - w.count);
   const unsigned total = w.count + count;
-  if (total < 64) {
-    w.count = total;
-    return;
-  }
-  store(w.at, w.pending);
-  w.at += 8;
-  // What of `bits` has not gone out; all of it has where `pending` was empty.
-  w.pending = w.count == 0 ? 0 : bits >> (64 - w.count);
-  w.count = total - 64;
+  store(w.at, low);
+  w.at += total / 64 * 8;
+  w.pending = total >= 64 ? high : low;
+  w.count = total % 64;
 }
 
 // The pending bits, completed with zeros to a byte.
