@@ -62,8 +62,8 @@ def of_type(kind: ValueType) -> str:
 def of_readers(value: ir.Value) -> str:
     """Why the readers of a tensor need it as it is, or "".
 
-    onnxruntime's BatchNormalization declares outputs 1 and 2 to share the memory of inputs 3 and 4. A graph input is
-    safe from that, a restored value is not: other readers, when they come later, would read the result.
+    onnxruntime's BatchNormalization declares outputs 1 and 2 to share the memory of inputs 3 and 4, and writes over
+    what was restored there: nobody could compare it afterwards, and other readers may come too late.
     """
     for user, index in value.uses():
         if user.op_type == "BatchNormalization" and not user.domain and index in (3, 4) and len(user.outputs) > 1:

@@ -122,7 +122,7 @@ def _plain_input(value: object) -> bool:
 def _ortvalue(array: np.ndarray[Any, Any]) -> Any:
     import onnxruntime as ort
 
-    if array.dtype.kind in "biuf" and array.dtype.isbuiltin:
+    if array.dtype.kind in "biuf" and array.dtype.isbuiltin == 1:  # 2 is for types that a package has registered
         return ort.OrtValue.ortvalue_from_numpy(np.ascontiguousarray(array).reshape(array.shape))
     dtype = of_array(array) if carried(array.dtype) else None
     if dtype is not None and dtype.bits >= 8:  # bfloat16 and 8-bit floats travel as their words
