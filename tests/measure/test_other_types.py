@@ -28,6 +28,7 @@ NARROW = {
     "int4": (TensorProto.INT4, np.array([-8, 7, 3]).astype(ml_dtypes.int4)),
     "uint4": (TensorProto.UINT4, np.array([15, 7, 0]).astype(ml_dtypes.uint4)),
     "int2": (TensorProto.INT2, np.array([-2, 1, 0]).astype(ml_dtypes.int2)),
+    "float8e5m2": (TensorProto.FLOAT8E5M2, np.array([1.5, -0.0, np.nan]).astype(ml_dtypes.float8_e5m2)),
     "bfloat16": (TensorProto.BFLOAT16, np.array([1.5, -0.0, np.nan]).astype(ml_dtypes.bfloat16)),
 }
 
