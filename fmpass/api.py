@@ -170,8 +170,9 @@ def rewrite_model(
 def remove(model: AnyModel, output: PathLike | None = None) -> Any:
     """Take all pairs out of `model`: the exact inverse of `rewrite`, of the type that came in.
 
-    For a path the file is `output`, by default `STEM.onnx` for a `STEM.fm.onnx`, else `STEM.nofm.onnx`. Raises
-    UnsupportedModel FM206 for an emulated model: what stood in the place of its operators is not known any more.
+    For a path the file is `output`, by default `STEM.onnx` for a `STEM.fm.onnx` where there is no such file yet,
+    else `STEM.nofm.onnx`. Raises UnsupportedModel FM206 for an emulated model: what stood in the place of its
+    operators is not known any more.
     """
     return remove_model(model, output).model
 
@@ -330,8 +331,12 @@ def _save(loaded: LoadedModel, output: Target | None, suffix: str) -> Path | Non
         if loaded.path is None:
             return None
         stem = loaded.path.name.removesuffix(".onnx")
-        name = f"{stem.removesuffix('.fm')}.onnx" if suffix == ".nofm.onnx" and stem.endswith(".fm") else stem + suffix
-        output = loaded.path.with_name(name)
+        output = loaded.path.with_name(stem + suffix)
+        if suffix == ".nofm.onnx" and stem.endswith(".fm"):
+            stem = stem.removesuffix(".fm")
+            original = loaded.path.with_name(f"{stem}.onnx")
+            # nothing must be lost: a file of the original's name may be another model
+            output = loaded.path.with_name(stem + suffix) if original.exists() else original
     return loaded.save(output)
 
 

@@ -25,7 +25,7 @@ def main(
     model
         An .onnx file, `-` for stdin.
     output
-        Default: STEM.onnx for a STEM.fm.onnx, else STEM.nofm.onnx, beside the model. `-` is stdout.
+        Default: STEM.onnx for a STEM.fm.onnx where there is no such file, else STEM.nofm.onnx. `-` is stdout.
     """
     from rich.text import Text
 

@@ -247,6 +247,8 @@ def _tensors(proto: onnx.ModelProto) -> Iterator[onnx.TensorProto]:
                     yield from attribute.tensors
                 elif kind == kinds.GRAPHS:
                     graphs.extend(attribute.graphs)
+                elif kind == kinds.UNDEFINED and attribute.HasField("t"):
+                    yield attribute.t  # files older than the field `type`
         nodes = []
 
 

@@ -196,12 +196,12 @@ def _from_proto(proto: onnx.ModelProto, kind: Kind, path: Path | None) -> Loaded
 
     where = str(path) if path else proto.graph.name or "model"
     if proto.ir_version > onnx.IR_VERSION:
-        raise UnsupportedModel(
-            "FM104",
+        raise EnvironmentFailure(
+            "FM541",
             where=where,
             problem=f"IR version {proto.ir_version} is newer than {onnx.IR_VERSION}, "
             f"the newest that onnx {onnx.__version__} knows",
-            hint="upgrade onnx, or export with an older IR version",
+            hint="install newer onnx and onnxruntime, or export with an older IR version",
         )
     if not proto.graph.node:
         raise UnsupportedModel(

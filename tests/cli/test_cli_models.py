@@ -104,6 +104,14 @@ def test_remove_gives_the_original_back(fmpass, demo):
     assert onnx.load(demo.with_name("a.onnx")) == onnx.load(demo)
 
 
+def test_remove_never_writes_over_the_original(fmpass, demo):
+    rewritten = demo.with_name("a.fm.onnx")
+    assert fmpass("rewrite", demo, "-o", rewritten, "--no-verify", "-q").code == 0
+    demo.with_name("a.onnx").write_bytes(b"mine")
+    assert fmpass("remove", rewritten, "--json").json["output"] == str(demo.with_name("a.nofm.onnx"))
+    assert demo.with_name("a.onnx").read_bytes() == b"mine"
+
+
 def test_explain_gives_a_reason_for_every_edge(fmpass, demo):
     ended = fmpass("rewrite", demo, "--no-verify", "--explain")
     assert ended.code == 0

@@ -68,8 +68,8 @@ def sparse_constant(demo):
 
 
 WRONG = [
-    not_onnx, empty, picture, truncated, truncated_early, missing_external_data, short_external_data, newer_ir,
-    no_nodes, sparse_constant,
+    not_onnx, empty, picture, truncated, truncated_early, missing_external_data, short_external_data, no_nodes,
+    sparse_constant,
 ]  # fmt: skip
 
 
@@ -88,7 +88,16 @@ def test_wrong_models_are_told(fmpass, demo, wrong, command):
     assert {p.name: p.read_bytes() for p in demo.parent.iterdir()} == before
 
 
-@pytest.mark.parametrize("wrong", [not_onnx, truncated, missing_external_data, newer_ir])
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_model_newer_than_what_is_installed_is_a_matter_of_the_environment(fmpass, demo, command):
+    newer_ir(demo)
+    ended = fmpass(*COMMANDS[command](demo), "--json")
+    assert (ended.code, ended.error["code"]) == (6, "FM541")
+    assert "demo.onnx" in ended.error["where"]
+    assert "onnxruntime" in ended.error["hint"]
+
+
+@pytest.mark.parametrize("wrong", [not_onnx, truncated, missing_external_data])
 def test_they_are_told_to_people_in_one_or_two_lines(fmpass, demo, wrong):
     wrong(demo)
     ended = fmpass("rewrite", demo)

@@ -47,7 +47,8 @@ def test_truncated_file(tmp_path: Path, kept: float) -> None:
 def test_newer_ir_version(tmp_path: Path) -> None:
     proto = conv_relu()
     proto.ir_version = onnx.IR_VERSION + 1
-    assert _error(saved(proto, tmp_path / "m.onnx")).code == "FM104"
+    with pytest.raises(EnvironmentFailure, match="FM541"):
+        io.load(saved(proto, tmp_path / "m.onnx"))
 
 
 def test_empty_graph(tmp_path: Path) -> None:

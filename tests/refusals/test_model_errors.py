@@ -97,12 +97,6 @@ def _fm103_longer_than_any_file(folder: Path) -> object:
     return _changed_data(folder, length="9" * 400)
 
 
-def _fm104_newer(folder: Path) -> object:
-    proto = conv_relu()
-    proto.ir_version = onnx.IR_VERSION + 1
-    return api.rewrite(saved(proto, folder / "m.onnx"))
-
-
 def _fm105_empty(folder: Path) -> object:
     return api.rewrite(saved(model("g (float[1] x) => (float[1] x) {}"), folder / "m.onnx"))
 
