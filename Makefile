@@ -47,7 +47,7 @@ fuzz: install    ## libFuzzer on the decoder, 60 s
 fuzz-models: install ## mutated models through `fmpass rewrite`, 60 s
 	$(BIN)/python tests/fuzz/fuzz_models.py --seconds 60
 
-conformance: install ## all backend test cases of onnx, rewritten and compared bit for bit (two minutes)
+conformance: install ## all backend test cases of onnx, rewritten and compared bit for bit (three minutes)
 	$(BIN)/python benchmarks/conformance.py --operators
 
 test-runtimes: install ## operator tests, one virtual environment per onnxruntime version

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import hashlib
 import tempfile
 from collections.abc import Iterator
@@ -10,10 +9,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import onnx
 from corpus import Case, Feed
-from onnx import numpy_helper
+from ort_values import as_expected, options, plain_session, run, without_values
 from workers import Stage
 
 from fmpass import api
@@ -35,10 +33,6 @@ DRAWING = frozenset(
 )
 """Operators that draw numbers. Without a seed of its own, onnxruntime seeds a node by its place in the graph, so that
 any inserted node changes what is drawn; such a case is compared by type and shape only."""
-
-_NARROW = {"UINT4": 4, "INT4": 4, "FLOAT4E2M1": 4, "UINT2": 2, "INT2": 2}
-_BITS = {onnx.TensorProto.DataType.Value(n): b for n, b in _NARROW.items() if n in onnx.TensorProto.DataType.keys()}  # noqa: SIM118
-_STRING = onnx.TensorProto.STRING
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +69,8 @@ def check(case: Case, stage: Stage) -> Outcome:
     found = Outcome(case.name, case.kind, operators(model), nodes=len(model.graph.node))
     stage("plain onnxruntime")
     try:
-        expected = [_run(_plain(model), model, feed) for feed in feeds]
-        plain = "passes" if all(map(_as_expected, expected, feeds, [case] * len(feeds))) else "other values"
+        expected = [run(plain_session(model), model, feed) for feed in feeds]
+        plain = "passes" if all(map(as_expected, expected, feeds, [case] * len(feeds))) else "other values"
         found = replace(found, plain=plain)
     except Exception as error:  # noqa: BLE001  its exceptions have no base of their own
         expected = None
@@ -125,18 +119,18 @@ def _unseeded(model: onnx.ModelProto) -> list[str]:
 def _rewritten(case: Case, model: onnx.ModelProto, folder: Path, found: Outcome) -> tuple[Any, Outcome]:
     """(the rewritten model: a proto, or the path of its file; the outcome so far). Also goes the whole way back."""
     before = model.SerializeToString(deterministic=True)
-    options = Options(boundary=True)
+    asked = Options(boundary=True)
     source: Any = model if case.path is None else case.path
-    done = api.rewrite_model(source, None if case.path is None else folder / "rewritten.onnx", options=options)
+    done = api.rewrite_model(source, None if case.path is None else folder / "rewritten.onnx", options=asked)
     first = done.model if case.path is None else onnx.load(done.model)
     digest = hashlib.sha256(first.SerializeToString(deterministic=True)).hexdigest()[:16]
     found = replace(found, pairs=done.pairs, digest=digest)
     problem = ""
     if model.SerializeToString(deterministic=True) != before:
         problem = "the caller's model was changed"
-    elif api.rewrite(first, options=options).SerializeToString() != first.SerializeToString():
+    elif api.rewrite(first, options=asked).SerializeToString() != first.SerializeToString():
         problem = "rewriting again changes the file"
-    elif api.rewrite(model, options=options).SerializeToString() != first.SerializeToString():
+    elif api.rewrite(model, options=asked).SerializeToString() != first.SerializeToString():
         problem = "rewriting the original again gives other bytes"
     else:
         problem = "; ".join(list(diff.differences(model, api.remove(first)))[:3])
@@ -150,23 +144,36 @@ def _compared(
     from fmpass.runtime.session import failures
 
     try:
-        session = make_session(rewritten, sess_options=_options())
+        session = make_session(rewritten, sess_options=options())
         with counting("audit"):
-            given = [_run(session, model, feed) for feed in feeds]
+            given = [run(session, model, feed) for feed in feeds]
             wrong = [count.edge for count in read_counters() if count.mismatches]
     except (*failures(), FmpassError) as error:
         return replace(found, outcome=DIFFERENT, reason=f"the rewritten file: {_words(error)}")
     if wrong:
         return replace(found, outcome=DIFFERENT, reason=f"edges that restore other bytes: {', '.join(wrong[:3])}")
     if given == expected:
-        return replace(found, outcome=IDENTICAL)
-    if given == [_run(session, model, feed) for session in _held(model, rewritten) for feed in feeds]:
-        return replace(found, outcome=HELD, reason="float16 computed in float32 without the conversions in between")
+        return _verified(replace(found, outcome=IDENTICAL), model, rewritten, feeds)
+    if given == [run(session, model, feed) for session in _held(model, rewritten) for feed in feeds]:
+        why = "float16 computed in float32 without the conversions in between"
+        return _verified(replace(found, outcome=HELD, reason=why), model, rewritten, feeds)
     drawing = _unseeded(model)
-    if drawing and _without_values(given) == _without_values(expected):
+    if drawing and without_values(given) == without_values(expected):
         return replace(found, outcome=RANDOM, reason=f"{', '.join(drawing)} without a seed")
     places = [name for x, y in zip(expected, given, strict=True) for name in x if x[name] != y[name]]
     return replace(found, outcome=DIFFERENT, reason=f"outputs {', '.join(sorted(set(places)))}")
+
+
+def _verified(found: Outcome, model: onnx.ModelProto, rewritten: Any, feeds: list[Feed]) -> Outcome:
+    """The outcome, unless the product's own verification comes to another one."""
+    from fmpass.measure.result import VerifyReport
+    from fmpass.measure.verify import compare
+
+    report = compare(model, rewritten, [feed.inputs for feed in feeds])
+    if isinstance(report, VerifyReport) and report.identical:
+        return found
+    why = report.failure if isinstance(report, VerifyReport) else report.reason
+    return replace(found, outcome=DIFFERENT, reason=f"{found.outcome}, but `fmpass verify` says: {why}")
 
 
 def _held(model: onnx.ModelProto, rewritten: Any) -> list[Any]:
@@ -181,110 +188,7 @@ def _held(model: onnx.ModelProto, rewritten: Any) -> list[Any]:
     proto = rewritten if isinstance(rewritten, onnx.ModelProto) else onnx.load(rewritten)
     narrow = (onnx.TensorProto.FLOAT16, onnx.TensorProto.BFLOAT16)
     edges = [(pair.scope, pair.edge) for pair in find_pairs(proto) if pair.dtype in narrow]
-    return [_plain(held(model, edges))] if edges else []
-
-
-def _options() -> Any:
-    import onnxruntime as ort
-
-    options = ort.SessionOptions()
-    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
-    options.log_severity_level = 4
-    options.intra_op_num_threads = 1
-    options.enable_mem_pattern = False
-    return options
-
-
-def _plain(model: onnx.ModelProto) -> Any:
-    import onnxruntime as ort
-
-    ort.set_default_logger_severity(4)
-    return ort.InferenceSession(model.SerializeToString(), _options(), providers=["CPUExecutionProvider"])
-
-
-def _run(session: Any, model: onnx.ModelProto, feed: Feed) -> dict[str, Any]:
-    """Outputs by name: (type, shape, bytes) of tensors, lists of these, None for an empty optional."""
-    kinds = {info.name: info.type for info in (*model.graph.input, *model.graph.output)}
-    names = [output.name for output in session.get_outputs()]
-    if all(_plain_tensor(kinds[name]) for name in (*feed.inputs, *names)):
-        given = {n: _ortvalue(v, kinds[n].tensor_type.elem_type) for n, v in feed.inputs.items()}
-        return {n: _raw(v) for n, v in zip(names, session.run_with_ort_values(names, given), strict=True)}
-    return {n: _boxed(v) for n, v in zip(names, session.run(names, feed.inputs), strict=True)}
-
-
-def _plain_tensor(kind: onnx.TypeProto) -> bool:
-    return kind.HasField("tensor_type") and kind.tensor_type.elem_type not in (0, _STRING)
-
-
-def _ortvalue(array: Any, number: int) -> Any:
-    """A value with the bytes of `array`, of any type: onnxruntime's way from numpy knows the builtin ones only."""
-    import onnxruntime as ort
-
-    if array.dtype.kind in "biuf" and array.dtype.isbuiltin == 1:
-        return ort.OrtValue.ortvalue_from_numpy(np.ascontiguousarray(array).reshape(array.shape))
-    data = numpy_helper.from_array(array).raw_data
-    value = ort.OrtValue.ortvalue_from_shape_and_type(list(array.shape), number)
-    ctypes.memmove(value.data_ptr(), data, len(data))
-    return value
-
-
-def _raw(value: Any) -> Any:
-    number, shape = value.element_type(), tuple(value.shape())
-    bits = _BITS.get(number) or 8 * onnx.helper.tensor_dtype_to_np_dtype(number).itemsize
-    nbytes = (int(np.prod(shape, dtype=np.int64)) * bits + 7) // 8
-    return number, shape, ctypes.string_at(value.data_ptr(), nbytes) if nbytes else b""
-
-
-def _boxed(value: Any) -> Any:
-    if isinstance(value, np.ndarray) and value.dtype == object:
-        return _STRING, value.shape, tuple(value.ravel().tolist())
-    if isinstance(value, np.ndarray):
-        return onnx.helper.np_dtype_to_tensor_dtype(value.dtype), value.shape, value.tobytes()
-    if isinstance(value, (list, tuple)):
-        return [_boxed(item) for item in value]
-    return value
-
-
-def _without_values(value: Any) -> Any:
-    """The same with the type and shape of tensors only."""
-    if isinstance(value, dict):
-        return {name: _without_values(item) for name, item in value.items()}
-    if isinstance(value, list):
-        return [_without_values(item) for item in value]
-    return value[:2] if isinstance(value, tuple) else value
-
-
-def _as_expected(outputs: dict[str, Any], feed: Feed, case: Case) -> bool:
-    if feed.outputs is None:
-        return True
-    return len(outputs) == len(feed.outputs) and all(
-        _close(value, wanted, case) for value, wanted in zip(outputs.values(), feed.outputs, strict=True)
-    )
-
-
-def _close(value: Any, wanted: Any, case: Case) -> bool:
-    """Within the tolerance of the case, as onnx's own runner judges it."""
-    if isinstance(wanted, list):
-        same_length = isinstance(value, list) and len(value) == len(wanted)
-        return same_length and all(_close(v, w, case) for v, w in zip(value, wanted, strict=True))
-    if wanted is None or value is None:
-        return value is wanted
-    if not isinstance(value, tuple):
-        return value == wanted
-    number, shape, data = value
-    if shape != wanted.shape:
-        return False
-    if number == _STRING:
-        return list(data) == [str(w) for w in wanted.ravel().tolist()]
-    if number != onnx.helper.np_dtype_to_tensor_dtype(wanted.dtype):
-        return False
-    array = numpy_helper.to_array(onnx.TensorProto(data_type=number, dims=shape, raw_data=data))
-    rtol = case.rtol
-    if array.dtype.isbuiltin != 1:  # numpy promotes no ml_dtypes
-        rtol = max(rtol, 2**-6) if array.dtype.name == "bfloat16" else rtol
-        array, wanted = array.astype(np.float32), wanted.astype(np.float32)
-    with np.errstate(all="ignore"):
-        return bool(np.allclose(array, wanted, rtol=rtol, atol=case.atol, equal_nan=True))
+    return [plain_session(held(model, edges))] if edges else []
 
 
 def _words(error: BaseException) -> str:

@@ -3,8 +3,8 @@
     python benchmarks/conformance.py [--sample 8 --seed 0] [--workers 2] [--only GLOB] [--operators] [-o FILE]
 
 For each case: run it in plain onnxruntime, put pairs on all edges and on inputs and outputs, run that, compare outputs
-byte for byte (both at ORT_DISABLE_ALL), let the operators compare every restored edge, take the pairs out again and
-compare with the original. Exits 5 where anything is different, crashes, or does not come back as it was. The run over
+byte for byte (both at ORT_DISABLE_ALL), let the operators compare every restored edge, let the product verify it too,
+take the pairs out again and compare with the original. Exits 5 where anything is different, crashes, or does not come back as it was. The run over
 all cases writes benchmarks/results/conformance.json, unless it is one of a sample.
 """
 
