@@ -4,8 +4,8 @@
 
 For each case: run it in plain onnxruntime, put pairs on all edges and on inputs and outputs, run that, compare outputs
 byte for byte (both at ORT_DISABLE_ALL), let the operators compare every restored edge, let the product verify it too,
-take the pairs out again and compare with the original. Exits 5 where anything is different, crashes, or does not come back as it was. The run over
-all cases writes benchmarks/results/conformance.json, unless it is one of a sample.
+take the pairs out again and compare with the original. Exits 5 where anything is different, crashes, or does not come
+back as it was. The run over all cases writes benchmarks/results/conformance.json, unless it is one of a sample.
 """
 
 from __future__ import annotations
