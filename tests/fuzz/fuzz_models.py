@@ -119,9 +119,11 @@ def _changed(before: bytes, after: bytes) -> str:
 
 
 def _own(proto: Any) -> bool:
+    """Whether the file had something of ours before: pairs, or an import of their domain, which goes with the pairs."""
     from mutations import nodes
 
-    return any(node.domain == "ai.fmpass" for node in nodes(proto))
+    imports = (proto, *proto.functions)
+    return any(item.domain == "ai.fmpass" for item in (*nodes(proto), *(o for m in imports for o in m.opset_import)))
 
 
 def fuzz(seed: int, numbers: Iterator[int], workers: int) -> dict[int, Ending]:
