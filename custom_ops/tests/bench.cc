@@ -117,7 +117,8 @@ int main(int count, char** arguments) {
       {"ebpc", 1, "float32", 70},       {"width", 2, "uint8", 50},
       {"width", 2, "uint8", 70},        {"width", 10, "float16", 70},
       {"huffman", 2, "uint8", 50},      {"huffman", 2, "uint8", 70},
-      {"huffman", 10, "float16", 70},   {"quant|raw", 1, "float32", 70},
+      {"huffman", 10, "float16", 70},   {"seg", 2, "uint8", 50},
+      {"seg", 2, "uint8", 70},          {"quant|raw", 1, "float32", 70},
       {"quant|zvc", 1, "float32", 70},  {"quant|ebpc", 1, "float32", 70},
       {"quant|zvc", 10, "float16", 70}, {"raw", 1, "float32", 50},
   };

@@ -28,11 +28,11 @@ std::vector<std::string> variants(const Stage& stage) {
     if (field.type == FieldType::kFloat) with("0.25");
     if (field.type == FieldType::kIntOrNone) {
       with("0");
-      with("-1");
-    } else {
-      if (!field.min.none) with(number(field, field.min));
-      if (!field.max.none) with(number(field, field.max));
+      if (field.min.none) with("-1");
+      with("3");
     }
+    if (!field.min.none) with(number(field, field.min));
+    if (!field.max.none) with(number(field, field.max));
   }
   return found;
 }

@@ -52,6 +52,7 @@ def test_format_ids_and_names_are_pinned():
         ("bpc", 4),
         ("ebpc", 5),
         ("width", 6),
+        ("seg", 7),
         ("huffman", 8),
         ("quant", 64),
     }
