@@ -28,7 +28,7 @@ _HINTS = {
 
 
 def check(proto: onnx.ModelProto, where: str) -> None:
-    """Raises UnsupportedModel FM107 where a value is made twice, a node reads what comes out of itself, an attribute
+    """Raises UnsupportedModel FM107 where a value or an attribute is given twice, a node reads what comes out of itself, an attribute
     is of another type than its body, functions are defined twice or call themselves, or a name is no text; FM108 where
     a function takes a body as an attribute, which onnx_ir does not walk over; FM146 where a node of our own domain has
     attributes of other types than its operator.
@@ -76,6 +76,8 @@ def _in_graph(
             if place is not None:
                 yield f"node {current[place].name or current[place].op_type!r} reads what comes out of itself"
         for node in current:
+            if len({attribute.name for attribute in node.attribute}) < len(node.attribute):
+                yield f"node {node.name or node.op_type!r} has an attribute twice"
             for attribute in node.attribute:
                 if attribute.ref_attr_name and attribute.type in (attribute.GRAPH, attribute.GRAPHS) and in_function:
                     yield "FM108", f"node {node.name or node.op_type!r} takes its body from an attribute of a function"

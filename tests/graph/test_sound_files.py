@@ -49,6 +49,10 @@ def _number_that_says_it_is_a_body(m: onnx.ModelProto) -> None:
     m.graph.node[0].attribute.add(name="k", i=1, type=onnx.AttributeProto.GRAPH)
 
 
+def _attribute_twice(m: onnx.ModelProto) -> None:
+    m.graph.node[1].attribute.add().CopyFrom(m.graph.node[1].attribute[0])
+
+
 def _function(name: str, calls: str) -> onnx.FunctionProto:
     return helper.make_function(
         "d", name, ["v"], ["w"], [helper.make_node(calls, ["v"], ["w"], domain="d")], [helper.make_opsetid("d", 1)]
@@ -71,6 +75,7 @@ WRONG = {
     _input_made_again: "value 'x' is defined twice",
     _body_that_says_it_is_a_number: "attribute 'then_branch' of node 'choice'",
     _number_that_says_it_is_a_body: "attribute 'k' of node 'first'",
+    _attribute_twice: "node 'choice' has an attribute twice",
     _function_twice: "function d::f is defined twice",
     _functions_in_a_round: "function d::f calls itself",
 }
