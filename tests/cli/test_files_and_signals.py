@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -131,10 +132,15 @@ def test_a_signal_in_the_middle_leaves_nothing(ready, number, code):
     before = entries(ready.parent)
     out = ready.with_name("out.npz")
     call = [sys.executable, "-m", "fmpass", "run", ready, "--data", "random:1000000", "-o", out]
-    with subprocess.Popen(call, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
-        wait_for(lambda: any(p.suffix == ".tmp" and p.stat().st_size for p in ready.parent.iterdir()), running)
-        running.send_signal(number)
-        out_text, err_text = running.communicate(timeout=60)
+    # A shell that starts this suite in the background has it, and so its children, ignore SIGINT.
+    heard = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    with subprocess.Popen(call, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=heard) as running:
+        try:
+            wait_for(lambda: any(p.suffix == ".tmp" and p.stat().st_size for p in ready.parent.iterdir()), running)
+            running.send_signal(number)
+            out_text, err_text = running.communicate(timeout=60)
+        finally:
+            running.kill()
     assert running.returncode == code
     assert out_text == ""
     assert "Traceback" not in err_text
