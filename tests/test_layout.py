@@ -123,3 +123,9 @@ def test_the_example_of_the_readme_runs(tmp_path):
     accuracy, verdict = done.stdout.splitlines()
     assert float(accuracy) > 0.9
     assert verdict.startswith("True ")
+
+
+def test_no_two_test_files_share_a_name():
+    """pytest puts their folders on one path, so the second of a name would not be collected."""
+    names = [path.name for path in (ROOT / "tests").rglob("test_*.py")]
+    assert sorted(set(names)) == sorted(names)
