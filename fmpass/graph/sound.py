@@ -28,10 +28,10 @@ _HINTS = {
 
 
 def check(proto: onnx.ModelProto, where: str) -> None:
-    """Raises UnsupportedModel FM107 where a value or an attribute is given twice, a node reads what comes out of itself,
-    an attribute is of another type than its body, functions are defined twice or call themselves, or a name is no text;
-    FM108 where a function takes a body as an attribute, which onnx_ir does not walk over; FM146 where a node of our own
-    domain has attributes of other types than its operator.
+    """Raises UnsupportedModel FM107 where a value or an attribute is given twice, a node reads what comes out of
+    itself, an attribute is of another type than its body, functions are defined twice or call themselves, or a name
+    is no text; FM108 where a function takes a body as an attribute, which onnx_ir does not walk over; FM146 where a
+    node of our own domain has attributes of other types than its operator.
     """
     found = next(_problems(proto), None)
     if found is not None:
