@@ -35,4 +35,4 @@ def library() -> str:
     try:
         return get_library_path()
     except EnvironmentFailure:
-        pytest.skip("the operator library is not built")
+        pytest.fail("the operator library is not built: run `make install`")
