@@ -28,7 +28,7 @@ def shared_data() -> Path:
 
 @pytest.fixture
 def library() -> str:
-    """Path of the operator library; the test is skipped where it has not been built."""
+    """Path of the operator library; the test fails where it has not been built."""
     from fmpass.errors import EnvironmentFailure
     from fmpass.runtime import get_library_path
 
