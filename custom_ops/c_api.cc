@@ -10,6 +10,7 @@
 #include "counters.hpp"
 #include "json.hpp"
 #include "simd/level.hpp"
+#include "threads.hpp"
 
 struct fm_buffer {
   fm::Buffer data;
@@ -70,17 +71,28 @@ void fill(const fm::PayloadInfo& from, size_t nbytes, fm_info* to) {
   to->blocks = from.blocks;
   to->raw_blocks = from.raw_blocks;
   to->block_words = from.block_words;
+  to->grid_rank = from.grid_rank;
+  std::memcpy(to->extents, from.extents, sizeof to->extents);
   to->chain_digest = from.chain_digest;
   to->self_contained = from.self_contained ? 1 : 0;
   to->chain = from.self_contained ? from.chain_text.data() : nullptr;
   to->chain_nbytes = static_cast<uint32_t>(from.chain_text.size());
 }
 
+// Null where none was given.
+int open_resident(const fm::Chain& chain, int dtype, const fm_resident* given, fm::Resident* own,
+                  const fm::Resident** out, Failure* why) {
+  *out = nullptr;
+  if (given == nullptr || given->data == nullptr) return FM_OK;
+  *out = own;
+  return fm::Resident::open(chain, dtype, given->data, given->nbytes, own, why);
+}
+
 }  // namespace
 
 extern "C" {
 
-uint32_t fm_abi_version(void) { return 1; }
+uint32_t fm_abi_version(void) { return 2; }
 
 const char* fm_version(void) { return FM_VERSION; }
 
@@ -130,7 +142,8 @@ size_t fm_chain_canonical(const char* chain, char* buf, size_t cap) {
 }
 
 int fm_encode(const char* chain, int dtype, const int64_t* dims, int rank, const void* data,
-              uint32_t block_words, int flags, fm_buffer** out, char* why, size_t why_cap) {
+              uint32_t block_words, int flags, const fm_resident* resident, int threads,
+              fm_buffer** out, char* why, size_t why_cap) {
   return guarded(why, why_cap, [&](Failure* failure) -> int {
     if (out == nullptr || (flags & ~FM_FLAG_SELF_CONTAINED) != 0) {
       return fm::fail(failure, FM_E_UNSUPPORTED, "flags: 0x%x has unknown bits", flags);
@@ -139,11 +152,16 @@ int fm_encode(const char* chain, int dtype, const int64_t* dims, int rank, const
     fm::Chain parsed;
     int code = fm::Chain::parse(chain, &parsed, failure);
     if (code != FM_OK) return code;
+    fm::Resident own;
+    const fm::Resident* given = nullptr;
+    code = open_resident(parsed, dtype, resident, &own, &given, failure);
+    if (code != FM_OK) return code;
     fm::Encoder encoder;
-    const fm::Runner runner;
+    fm::Threads pool(threads);
+    const fm::Runner runner = pool.runner();
     const bool self_contained = (flags & FM_FLAG_SELF_CONTAINED) != 0;
-    code =
-        encoder.run(parsed, dtype, dims, rank, data, block_words, self_contained, runner, failure);
+    code = encoder.run(parsed, dtype, dims, rank, data, block_words, self_contained, given, runner,
+                       failure);
     if (code != FM_OK) return code;
     auto buffer = std::make_unique<fm_buffer>();
     buffer->nbytes = encoder.nbytes();
@@ -173,15 +191,31 @@ int fm_peek(const uint8_t* payload, size_t nbytes, fm_info* out, char* why, size
 }
 
 int fm_decode(const char* chain, const uint8_t* payload, size_t nbytes, void* out,
-              size_t out_nbytes, char* why, size_t why_cap) {
+              size_t out_nbytes, const fm_resident* resident, int threads, char* why,
+              size_t why_cap) {
   return guarded(why, why_cap, [&](Failure* failure) {
     fm::Chain parsed;
+    fm::Resident own;
+    const fm::Resident* given = nullptr;
+    fm::PayloadInfo info;
+    if (resident != nullptr && resident->data != nullptr) {
+      int code = fm::peek(payload, nbytes, &info, failure);
+      if (code == FM_OK && chain == nullptr) {
+        code = fm::fail(failure, FM_E_CHAIN, "resident data: it needs the chain that it is for");
+      }
+      if (code == FM_OK) code = fm::Chain::parse(chain, &parsed, failure);
+      if (code == FM_OK) {
+        code = open_resident(parsed, info.dtype, resident, &own, &given, failure);
+      }
+      if (code != FM_OK) return code;
+    }
     if (chain != nullptr) {
       const int code = fm::Chain::parse(chain, &parsed, failure);
       if (code != FM_OK) return code;
     }
-    return fm::decode(chain != nullptr ? &parsed : nullptr, payload, nbytes, out, out_nbytes,
-                      fm::Runner(), failure);
+    fm::Threads pool(threads);
+    return fm::decode(chain != nullptr ? &parsed : nullptr, payload, nbytes, out, out_nbytes, given,
+                      pool.runner(), failure);
   });
 }
 

@@ -56,10 +56,12 @@ typedef struct fm_info {
   uint32_t self_contained;
   const char* chain;
   uint32_t chain_nbytes;
+  uint32_t grid_rank; /* 1, or 3 where blocks are channels x rows x columns */
+  uint32_t extents[3];
   uint32_t reserved;
 } fm_info;
 
-FM_EXPORT uint32_t fm_abi_version(void); /* 1 */
+FM_EXPORT uint32_t fm_abi_version(void); /* 2 */
 FM_EXPORT const char* fm_version(void);
 
 /* SIMD levels: 0 scalar, 1 avx2, 2 avx512, 3 neon. The best one is chosen at load;
@@ -79,11 +81,19 @@ FM_EXPORT uint32_t fm_chain_digest(const char* chain, int* error);
  * parse. */
 FM_EXPORT size_t fm_chain_canonical(const char* chain, char* buf, size_t cap);
 
-/* One tensor, C order, little-endian, `dims` of `rank`. block_words 0 means FM_DEFAULT_BLOCK_WORDS.
- */
+/* Calibrated data for the coder of a chain, as the model of an edge carries it. */
+typedef struct fm_resident {
+  const uint8_t* data; /* NULL: none */
+  size_t nbytes;
+} fm_resident;
+
+/* One tensor, C order, little-endian, `dims` of `rank`. block_words 0 means the chain's default.
+ * `resident` may be NULL; a self-contained payload then carries what it holds, another one only
+ * refers to it. Blocks are spread over `threads` threads. */
 FM_EXPORT int fm_encode(const char* chain, int dtype, const int64_t* dims, int rank,
-                        const void* data, uint32_t block_words, int flags, fm_buffer** out,
-                        char* why, size_t why_cap);
+                        const void* data, uint32_t block_words, int flags,
+                        const fm_resident* resident, int threads, fm_buffer** out, char* why,
+                        size_t why_cap);
 FM_EXPORT const uint8_t* fm_buffer_data(const fm_buffer* buffer);
 FM_EXPORT size_t fm_buffer_nbytes(const fm_buffer* buffer);
 FM_EXPORT void fm_buffer_free(fm_buffer* buffer);
@@ -94,7 +104,8 @@ FM_EXPORT int fm_peek(const uint8_t* payload, size_t nbytes, fm_info* out, char*
 
 /* chain NULL: the payload must be self-contained. out_nbytes must be the tensor's size exactly. */
 FM_EXPORT int fm_decode(const char* chain, const uint8_t* payload, size_t nbytes, void* out,
-                        size_t out_nbytes, char* why, size_t why_cap);
+                        size_t out_nbytes, const fm_resident* resident, int threads, char* why,
+                        size_t why_cap);
 
 FM_EXPORT uint32_t fm_crc32c(const uint8_t* data, size_t nbytes);
 

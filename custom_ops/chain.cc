@@ -263,7 +263,7 @@ int Chain::parse(const char* text, size_t nbytes, Chain* out, Failure* why) {
   for (size_t i = 0; i < out->count_; ++i) {
     const Stage& stage = *level.stages[out->steps_[i].stage];
     const bool last = i + 1 == out->count_;
-    if (last && stage.coder == nullptr) {
+    if (last && stage.transform != nullptr) {
       return fail(why, FM_E_CHAIN, "%s is a transform, but the last stage must be a coder",
                   stage.name);
     }
@@ -287,9 +287,9 @@ int Chain::check(int dtype, int rank, Failure* why) const {
   for (size_t i = 0; i < count_; ++i) {
     const Stage& stage = *level.stages[steps_[i].stage];
     const Params& params = steps_[i].params;
-    const Refusal refusal = stage.transform != nullptr
-                                ? stage.transform->rejects(params, *type, rank)
-                                : stage.coder->rejects(params, word_type(*type));
+    const Refusal refusal = stage.transform != nullptr ? stage.transform->rejects(params, *type, rank)
+                            : stage.coder != nullptr ? stage.coder->rejects(params, word_type(*type))
+                                                     : stage.map_coder->rejects(params, *type);
     if (refusal != nullptr) {
       return fail(why, FM_E_DTYPE, "%s does not take %s: %s", stage.name, type->name, refusal);
     }

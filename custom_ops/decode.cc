@@ -9,6 +9,7 @@
 #include "float_mode.hpp"
 #include "header.hpp"
 #include "route.hpp"
+#include "scratch.hpp"
 
 namespace fm {
 namespace {
@@ -39,6 +40,15 @@ struct Reading {
   const uint8_t* payload;
   Route route;
   std::vector<uint64_t> offsets;
+  Resident own;  // the model that the payload carries
+  const uint8_t* opened = nullptr;
+  mutable ScratchPool scratch;
+
+  Reading(const PayloadInfo& header, const uint8_t* bytes, const Chain& chain)
+      : info(header), payload(bytes) {
+    route = plan_route(chain, header.dtype, header.dims, header.rank, header.elements,
+                       header.block_words, header.extents);
+  }
 
   uint32_t entry(size_t block, size_t field) const {
     return read_le<uint32_t>(info.directory + kEntryNbytes * block + 4 * field);
@@ -46,15 +56,23 @@ struct Reading {
   uint32_t nbytes(size_t block) const { return entry(block, 0) & ~kRawBit; }
   bool raw(size_t block) const { return (entry(block, 0) & kRawBit) != 0; }
 
-  int check_side(Failure* why) const;
+  int check_side(const Resident* resident, Failure* why);
+  int check_model(const Resident* resident, Failure* why);
   int check_directory(Failure* why);
   Refusal words(size_t block, uint8_t* to, int* code) const;
+  Refusal tile(size_t block, const uint8_t* from, uint8_t* to, int* code) const;
   int blocks(uint8_t* to, const Runner& runner, Failure* why) const;
 };
 
-int Reading::check_side(Failure* why) const {
+int Reading::check_side(const Resident* resident, Failure* why) {
   const size_t count = route.chain->transforms();
-  if (info.side_nbytes != route.side_begin[count]) {
+  if (info.grid_rank != (route.map_coder != nullptr ? 3 : 1)) {
+    return fail(why, FM_E_HEADER, "grid rank: %u is not that of the coder", info.grid_rank);
+  }
+  const bool has_model =
+      route.map_coder != nullptr && route.map_coder->open != nullptr && route.words > 0;
+  if (has_model ? info.side_nbytes < route.side_begin[count]
+                : info.side_nbytes != route.side_begin[count]) {
     return fail(why, FM_E_HEADER, "side bytes: %u, but the chain needs %zu", info.side_nbytes,
                 route.side_begin[count]);
   }
@@ -68,14 +86,40 @@ int Reading::check_side(Failure* why) const {
       return fail(why, FM_E_CORRUPT, "side data of %s: %s", name, refusal);
     }
   }
+  return has_model ? check_model(resident, why) : FM_OK;
+}
+
+int Reading::check_model(const Resident* resident, Failure* why) {
+  const size_t begin = route.side_begin[route.chain->transforms()];
+  const size_t nbytes = info.side_nbytes - begin;
+  const uint8_t* model = info.side + begin;
+  if (nbytes > 0 && model[0] == kModelInside) {
+    const int code = Resident::open(*route.chain, info.dtype, model + 1, nbytes - 1, &own, why);
+    if (code != FM_OK) return code;
+    opened = own.opened();
+  } else if (nbytes == kResidentNbytes && model[0] == kModelResident) {
+    if (resident == nullptr) {
+      return fail(why, FM_E_CHAIN, "resident data: the payload needs it, and none is given");
+    }
+    if (read_le<uint32_t>(model + 1) != resident->checksum()) {
+      return fail(why, FM_E_CHAIN, "resident data: it is not what the payload was written with");
+    }
+    opened = resident->opened();
+  } else {
+    return fail(why, FM_E_CORRUPT, "side data: it is no model of the coder");
+  }
+  if (!route.map_coder->serves(opened, route.grid.view.channels)) {
+    return fail(why, FM_E_CORRUPT, "side data: its model is not for maps of %zu channels",
+                route.grid.view.channels);
+  }
   return FM_OK;
 }
 
 // Whether every block's length is possible for its words, before anything is allocated for them.
 int Reading::check_directory(Failure* why) {
   if (info.blocks != route.blocks) {
-    return fail(why, FM_E_HEADER, "blocks: %u blocks of %zu words for %zu words", info.blocks,
-                route.block_words, route.words);
+    return fail(why, FM_E_HEADER, "blocks: %u blocks of %u words for %zu words", info.blocks,
+                info.block_words, route.words);
   }
   offsets.resize(route.blocks);
   uint64_t at = info.header_nbytes;
@@ -90,7 +134,7 @@ int Reading::check_directory(Failure* why) {
       }
       continue;
     }
-    const size_t least = route.coder().least_nbytes(route.coder_params(), route.word, count);
+    const size_t least = route.least_nbytes(i);
     if (nbytes(i) < least) {
       return fail(why, FM_E_CORRUPT, "block %zu: %u bytes, but %zu words need at least %zu", i,
                   nbytes(i), count, least);
@@ -107,6 +151,7 @@ Refusal Reading::words(size_t block, uint8_t* to, int* code) const {
     return "its checksum does not match";
   }
   *code = FM_E_CORRUPT;
+  if (route.map_coder != nullptr) return tile(block, from, to, code);
   if (raw(block)) {
     std::memcpy(to, from, length);
     return nullptr;
@@ -115,11 +160,32 @@ Refusal Reading::words(size_t block, uint8_t* to, int* code) const {
                               route.words_of(block));
 }
 
+// `to` is the whole tensor's.
+Refusal Reading::tile(size_t block, const uint8_t* from, uint8_t* to, int* code) const {
+  const MapCoder& coder = *route.map_coder;
+  const Params& params = route.coder_params();
+  size_t begin = 0;
+  const Tile place = route.grid.tile(block, &begin);
+  to += begin * route.word_nbytes;
+  if (raw(block)) {
+    scatter_tile(from, place, route.word_nbytes, to);
+    return nullptr;
+  }
+  const ScratchPool::Piece piece(&scratch, coder.scratch_nbytes(params, route.last_type(), place));
+  if (piece.data() == nullptr) {
+    *code = FM_E_MEMORY;
+    return "no memory for its scratch";
+  }
+  return coder.decode(params, route.last_type(), opened, from, nbytes(block), piece.data(), to,
+                      place);
+}
+
 // Every block, and the inverse of the last transform where that works per block.
 int Reading::blocks(uint8_t* to, const Runner& runner, Failure* why) const {
   FirstFailure failure;
   auto body = [&](size_t block) {
-    const size_t first = block * route.block_words, count = route.words_of(block);
+    const size_t first = route.map_coder != nullptr ? 0 : route.words_before(block);
+    const size_t count = route.words_of(block);
     int code = FM_OK;
     if (!route.per_block()) {
       const Refusal refusal = words(block, to + first * route.word_nbytes, &code);
@@ -167,11 +233,10 @@ const Chain* resolve(const Chain* given, const PayloadInfo& info, Chain* own, Fa
 }
 
 int decode_checked(const Chain& chain, const PayloadInfo& info, const uint8_t* payload,
-                   uint8_t* out, const Runner& runner, Failure* why) {
-  Reading reading = {info, payload, {}, {}};
-  Route& route = reading.route;
-  route = plan_route(chain, info.dtype, info.dims, info.rank, info.elements, info.block_words);
-  if (const int code = reading.check_side(why); code != FM_OK) return code;
+                   uint8_t* out, const Resident* resident, const Runner& runner, Failure* why) {
+  Reading reading(info, payload, chain);
+  const Route& route = reading.route;
+  if (const int code = reading.check_side(resident, why); code != FM_OK) return code;
   if (const int code = reading.check_directory(why); code != FM_OK) return code;
 
   // Transforms left to invert once the blocks are done; each needs a whole tensor in between.
@@ -199,17 +264,16 @@ int decode_checked(const Chain& chain, const PayloadInfo& info, const uint8_t* p
 
 }  // namespace
 
-int plausible(const Chain& chain, const uint8_t* payload, const PayloadInfo& info, Failure* why) {
+int plausible(const Chain& chain, const uint8_t* payload, const PayloadInfo& info,
+              const Resident* resident, Failure* why) {
   try {
     Failure local;
     if (resolve(&chain, info, nullptr, &local) == nullptr) {
       if (why != nullptr) *why = local;
       return local.code;
     }
-    Reading reading = {info, payload, {}, {}};
-    reading.route =
-        plan_route(chain, info.dtype, info.dims, info.rank, info.elements, info.block_words);
-    if (const int code = reading.check_side(why); code != FM_OK) return code;
+    Reading reading(info, payload, chain);
+    if (const int code = reading.check_side(resident, why); code != FM_OK) return code;
     return reading.check_directory(why);
   } catch (const std::bad_alloc&) {
     return fail(why, FM_E_MEMORY, "no memory for the block directory");
@@ -217,7 +281,7 @@ int plausible(const Chain& chain, const uint8_t* payload, const PayloadInfo& inf
 }
 
 int decode(const Chain* chain, const uint8_t* payload, size_t nbytes, void* out, size_t out_nbytes,
-           const Runner& runner, Failure* why) {
+           const Resident* resident, const Runner& runner, Failure* why) {
   PayloadInfo info;
   if (const int code = peek(payload, nbytes, &info, why); code != FM_OK) return code;
   if (info.tensor_nbytes != out_nbytes) {
@@ -232,7 +296,7 @@ int decode(const Chain* chain, const uint8_t* payload, size_t nbytes, void* out,
       if (why != nullptr) *why = local;
       return local.code;
     }
-    return decode_checked(*chain, info, payload, static_cast<uint8_t*>(out), runner, why);
+    return decode_checked(*chain, info, payload, static_cast<uint8_t*>(out), resident, runner, why);
   } catch (const std::bad_alloc&) {
     return fail(why, FM_E_MEMORY, "no memory for the block directory");
   }

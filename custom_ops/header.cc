@@ -25,10 +25,10 @@ int check_fixed(const uint8_t* p, size_t nbytes, PayloadInfo* out, Failure* why)
     return fail(why, FM_E_HEADER, "flags: reserved bits are set: 0x%02x", p[5]);
   }
   if (p[15] != 0) return fail(why, FM_E_HEADER, "reserved: the byte is %d, not 0", p[15]);
-  if (p[14] != 1) {
-    return fail(why, FM_E_HEADER, "grid rank: %d, but version 1 has one dimension of blocks",
-                p[14]);
+  if (p[14] != 1 && p[14] != 3) {
+    return fail(why, FM_E_HEADER, "grid rank: %d, not 1 or 3", p[14]);
   }
+  out->grid_rank = p[14];
   const unsigned text_nbytes = read_le<uint16_t>(p + 12);
   out->self_contained = (p[5] & FM_FLAG_SELF_CONTAINED) != 0;
   if (out->self_contained != (text_nbytes > 0)) {
@@ -95,7 +95,8 @@ int peek(const uint8_t* payload, size_t nbytes, PayloadInfo* out, Failure* why) 
   const size_t dims_nbytes = 8 * static_cast<size_t>(out->rank);
   const size_t extent_at = kFixedNbytes + dims_nbytes;
   const size_t text_nbytes = read_le<uint16_t>(payload + 12);
-  const size_t text_end = extent_at + 4 + text_nbytes;
+  const size_t text_at = extent_at + 4 * size_t{out->grid_rank};
+  const size_t text_end = text_at + text_nbytes;
   if (const int code = check_extent(payload, nbytes, text_end, out, why); code != FM_OK) {
     return code;
   }
@@ -112,13 +113,18 @@ int peek(const uint8_t* payload, size_t nbytes, PayloadInfo* out, Failure* why) 
   const DType& type = *find_dtype(out->dtype);
   out->tensor_nbytes = static_cast<size_t>(tensor_nbytes(type, out->elements));
   out->words = out->tensor_nbytes / (word_type(type).bits / 8u);
-  out->block_words = read_le<uint32_t>(payload + extent_at);
-  if (out->block_words < 1 || out->block_words > kMaxBlockWords) {
-    return fail(why, FM_E_HEADER, "extents: a block of %u words, not 1 to %u", out->block_words,
+  uint64_t extent = 1;
+  for (uint32_t i = 0; i < out->grid_rank; ++i) {
+    out->extents[i] = read_le<uint32_t>(payload + extent_at + 4 * size_t{i});
+    extent = extent > kMaxBlockWords ? extent : extent * out->extents[i];
+  }
+  if (extent < 1 || extent > kMaxBlockWords) {
+    return fail(why, FM_E_HEADER, "extents: a block of %" PRIu64 " words, not 1 to %u", extent,
                 kMaxBlockWords);
   }
+  out->block_words = static_cast<uint32_t>(extent);
   if (out->self_contained) {
-    const char* text = reinterpret_cast<const char*>(payload + extent_at + 4);
+    const char* text = reinterpret_cast<const char*>(payload + text_at);
     out->chain_text = std::string_view(text, text_nbytes);
   }
   return FM_OK;

@@ -14,6 +14,11 @@ constexpr uint32_t kRawBit = uint32_t{1} << 31;
 constexpr uint32_t kMaxBlockWords = uint32_t{1} << 24;
 constexpr uint64_t kMaxElements = uint64_t{1} << 60;  // no product with bytes leaves 63 bits
 
+// How the side data of a coder begins that has a model.
+constexpr uint8_t kModelInside = 1;    // the model follows
+constexpr uint8_t kModelResident = 2;  // the CRC32C of a resident one follows
+constexpr size_t kResidentNbytes = 5;
+
 static_assert(sizeof(size_t) == 8, "sizes are computed in 64 bits");
 
 // Elements of a tensor; false where its dims, zeros taken as ones, multiply to more than the limit.

@@ -44,7 +44,7 @@ void append_field(const Field& field, std::string* out) {
 void append_stage(const Stage& stage, std::string* out) {
   out->append("{\"name\":").append(json_string(stage.name));
   out->append(",\"format_id\":").append(std::to_string(stage.format_id));
-  out->append(",\"kind\":").append(stage.coder != nullptr ? "\"coder\"" : "\"transform\"");
+  out->append(",\"kind\":").append(stage.transform == nullptr ? "\"coder\"" : "\"transform\"");
   out->append(",\"fields\":[");
   for (size_t i = 0; i < stage.field_count; ++i) {
     if (i > 0) out->append(",");

@@ -1,5 +1,6 @@
 #include "route.hpp"
 
+#include "c_api.h"
 #include "float_mode.hpp"
 
 namespace fm {
@@ -9,8 +10,13 @@ constexpr size_t kRunElements = 65536;  // of one task when a transform runs ove
 
 }  // namespace
 
+uint32_t default_block_words(const Chain& chain) {
+  const MapCoder* map_coder = active_level().stages[chain.coder().stage]->map_coder;
+  return map_coder != nullptr ? map_coder->block_words : FM_DEFAULT_BLOCK_WORDS;
+}
+
 Route plan_route(const Chain& chain, int dtype, const int64_t* dims, int rank, uint64_t elements,
-                 uint32_t block_words) {
+                 uint32_t block_words, const uint32_t* extents) {
   Route route{};
   route.chain = &chain;
   route.level = &active_level();
@@ -26,9 +32,25 @@ Route plan_route(const Chain& chain, int dtype, const int64_t* dims, int rank, u
   route.word = word_type(route.last_type());
   route.word_nbytes = route.word.bits / 8u;
   route.words = tensor_nbytes(route.last_type(), route.shape.elements) / route.word_nbytes;
-  route.block_words = block_words;
-  route.blocks = (route.words + block_words - 1) / block_words;
+  route.map_coder = route.level->stages[chain.coder().stage]->map_coder;
+  if (route.map_coder == nullptr) {
+    route.block_words = block_words;
+    route.blocks = (route.words + block_words - 1) / block_words;
+    return route;
+  }
+  const MapView view =
+      view_of(dims, rank, route.words, route.map_coder->channel_axis(route.coder_params()));
+  uint32_t chosen[3];
+  if (extents == nullptr) choose_extents(view, route.map_coder->lanes, block_words, chosen);
+  route.grid = grid_of(view, extents != nullptr ? extents : chosen);
+  route.blocks = route.grid.tiles;
   return route;
+}
+
+size_t Route::least_nbytes(size_t block) const {
+  if (map_coder == nullptr) return coder().least_nbytes(coder_params(), word, words_of(block));
+  size_t begin = 0;
+  return map_coder->least_nbytes(coder_params(), last_type(), grid.tile(block, &begin));
 }
 
 void Route::elements_of(size_t first, size_t count, size_t* begin, size_t* elements) const {

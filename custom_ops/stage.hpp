@@ -99,7 +99,53 @@ struct Transform {
                   const uint8_t* integers, size_t begin, size_t count, uint8_t* data);
 };
 
-// One of `coder` and `transform` is set.
+// A block of a feature map: channels × rows × columns of words that lie anywhere in a tensor.
+struct Tile {
+  uint32_t first_channel;  // of the map
+  uint32_t channels;
+  uint32_t rows;
+  uint32_t columns;
+  size_t channel_stride;  // in words
+  size_t row_stride;
+  size_t column_stride;
+};
+
+// Words of feature maps in, bytes out, one tile at a time: a coder that looks at neighbours, which a
+// flat run of words does not show. What it knows beforehand is its model: calibrated, or fitted to
+// the tensor and sent with it. One without a model leaves `fit` and `open` null.
+struct MapCoder {
+  // Channels that it takes at a time: a tile has a multiple of so many, or all there are.
+  uint32_t lanes;
+  // Words of a tile where the caller does not say.
+  uint32_t block_words;
+
+  Refusal (*rejects)(const Params&, const DType&);
+  // The axis that holds the channels, counted from the last: −3, −2 or −1.
+  int (*channel_axis)(const Params&);
+
+  // The model of a whole tensor; `maps` says how many maps behind each other `tile` stands for.
+  // Writes at most model_nbytes() bytes and returns how many.
+  size_t (*model_nbytes)(const Params&, const DType&, const Tile&);
+  size_t (*fit_scratch_nbytes)(const Params&, const DType&, const Tile&);
+  size_t (*fit)(const Params&, const DType&, const uint8_t* words, const Tile&, size_t maps,
+                size_t map_stride, uint8_t* scratch, uint8_t* model);
+  // Checks any bytes and expands them into opened_nbytes(), which encode and decode read.
+  size_t (*opened_nbytes)(const Params&, const DType&);
+  Refusal (*open)(const Params&, const DType&, const uint8_t* model, size_t nbytes,
+                  uint8_t* opened);
+  // Whether an opened model is one for maps of so many channels.
+  bool (*serves)(const uint8_t* opened, size_t channels);
+
+  size_t (*scratch_nbytes)(const Params&, const DType&, const Tile&);
+  // As those of Coder. `scratch` is aligned to 64 bytes and holds anything.
+  size_t (*least_nbytes)(const Params&, const DType&, const Tile&);
+  size_t (*encode)(const Params&, const DType&, const uint8_t* opened, const uint8_t* words,
+                   const Tile&, uint8_t* scratch, uint8_t* code, size_t capacity);
+  Refusal (*decode)(const Params&, const DType&, const uint8_t* opened, const uint8_t* code,
+                    size_t nbytes, uint8_t* scratch, uint8_t* words, const Tile&);
+};
+
+// One of `coder`, `transform` and `map_coder` is set.
 struct Stage {
   const char* name;
   uint16_t format_id;
@@ -107,6 +153,7 @@ struct Stage {
   size_t field_count;
   const Coder* coder;
   const Transform* transform;
+  const MapCoder* map_coder;
 };
 
 }  // namespace fm

@@ -7,6 +7,7 @@
 #include "../counters.hpp"
 #include "context.hpp"
 #include "operators.hpp"
+#include "resident_slot.hpp"
 
 namespace fm::ops {
 namespace {
@@ -17,11 +18,11 @@ class Compress {
       : api_(api), edge_(std::move(edge)) {
     const Attributes attributes(api, info);
     chain_ = chain_of(attributes, input_type(api, info, 0), -1);
-    expect_no_residents(api, info, 1);
-    const int64_t block = attributes.integer("block").value_or(FM_DEFAULT_BLOCK_WORDS);
-    if (block < 1 || block > UINT32_MAX)
+    resident_ = std::make_unique<ResidentSlot>(resident_input(api, info, 1, chain_));
+    const int64_t block = attributes.integer("block").value_or(0);
+    if (block < 0 || block > UINT32_MAX)
       refuse(kNodeCode, "attribute 'block' is " + std::to_string(block) +
-                            ", it must be 1 or more words and fit 32 bits");
+                            ", it must be a number of words that fits 32 bits, or 0");
     block_words_ = static_cast<uint32_t>(block);
   }
 
@@ -30,17 +31,18 @@ class Compress {
       Context context(api_, raw);
       const Tensor x = context.input(0);
       const Runner runner = context.runner();
+      const auto resident = resident_->of(context, chain_, x.dtype);
       Encoder encoder;
       Failure why;
-      if (encoder.run(chain_, x.dtype, x.dims, x.rank, x.data, block_words_, false, runner, &why) !=
-          FM_OK)
+      if (encoder.run(chain_, x.dtype, x.dims, x.rank, x.data, block_words_, false, resident.get(),
+                      runner, &why) != FM_OK)
         refuse(why);
       const auto nbytes = static_cast<int64_t>(encoder.nbytes());
       Tensor payload;
       if (context.output(0, &nbytes, 1, &payload))
         encoder.write(static_cast<uint8_t*>(payload.data), runner);
       pass_near(context, x);
-      if (const int mode = counters_mode(); mode != 0) count(mode, x, payload, runner);
+      if (const int mode = counters_mode(); mode != 0) count(mode, x, payload, resident.get(), runner);
     });
   }
 
@@ -58,13 +60,14 @@ class Compress {
     return type == nullptr ? 0 : (tensor.elements * type->bits + 7) / 8;
   }
 
-  void count(int mode, const Tensor& x, const Tensor& payload, const Runner& runner) const {
+  void count(int mode, const Tensor& x, const Tensor& payload, const Resident* resident,
+             const Runner& runner) const {
     bool mismatch = false;
     if (mode == 2) {
       std::vector<uint8_t> restored(tensor_nbytes(x));
       Failure why;
       const int error = decode(&chain_, static_cast<const uint8_t*>(payload.data), payload.elements,
-                               restored.data(), restored.size(), runner, &why);
+                               restored.data(), restored.size(), resident, runner, &why);
       mismatch = error != FM_OK ||
                  (!restored.empty() && std::memcmp(restored.data(), x.data, restored.size()) != 0);
     }
@@ -74,7 +77,8 @@ class Compress {
   ort::Api api_;
   std::string edge_;
   Chain chain_;
-  uint32_t block_words_ = FM_DEFAULT_BLOCK_WORDS;
+  uint32_t block_words_ = 0;  // the chain's default
+  std::unique_ptr<ResidentSlot> resident_;
 };
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include "../dtypes.hpp"
 #include "context.hpp"
 #include "operators.hpp"
+#include "resident_slot.hpp"
 
 namespace fm::ops {
 namespace {
@@ -29,7 +30,8 @@ class Decompress {
     dtype_ = type->onnx;
     shape_ = attributes.integers("shape");
     chain_ = chain_of(attributes, dtype_, shape_ ? static_cast<int>(shape_->size()) : -1);
-    expect_no_residents(api, info, 2);  // input 1 is the gate, which is never read
+    // Input 1 is the gate, which is never read.
+    resident_ = std::make_unique<ResidentSlot>(resident_input(api, info, 2, chain_));
   }
 
   ort::Status* run(ort::KernelContext* raw) const {
@@ -41,7 +43,8 @@ class Decompress {
       Failure why;
       if (peek(bytes, payload.elements, &info, &why) != FM_OK) refuse(why);
       expect_declared(info);
-      if (plausible(chain_, bytes, info, &why) != FM_OK) refuse(why);
+      const auto resident = resident_->of(context, chain_, dtype_);
+      if (plausible(chain_, bytes, info, resident.get(), &why) != FM_OK) refuse(why);
       Tensor y;
       if (!context.output(0, info.dims, info.rank, &y)) return;
       // The graph may declare the value differently from the attribute; then the buffer has another
@@ -49,8 +52,8 @@ class Decompress {
       if (y.dtype != dtype_)
         refuse(kUnexpectedCode, "the graph declares " + name_of(y.dtype) +
                                     " where attribute 'dtype' says " + name_of(dtype_));
-      if (decode(&chain_, bytes, payload.elements, y.data, info.tensor_nbytes, context.runner(),
-                 &why) != FM_OK)
+      if (decode(&chain_, bytes, payload.elements, y.data, info.tensor_nbytes, resident.get(),
+                 context.runner(), &why) != FM_OK)
         refuse(why);
     });
   }
@@ -89,6 +92,7 @@ class Decompress {
   Chain chain_;
   int dtype_ = 0;
   std::optional<std::vector<int64_t>> shape_;
+  std::unique_ptr<ResidentSlot> resident_;
 };
 
 // Reads an attribute during inference; false where it is absent or of another kind.

@@ -2,6 +2,8 @@
 
 #include <cstring>
 
+#include "../simd/level.hpp"
+
 namespace fm::ops {
 namespace slot = ort::slot;
 
@@ -70,16 +72,22 @@ Chain chain_of(const Attributes& attributes, int dtype, int rank) {
   return chain;
 }
 
-void expect_no_residents(ort::Api api, const ort::KernelInfo* info, size_t first) {
+int resident_input(ort::Api api, const ort::KernelInfo* info, size_t first, const Chain& chain) {
   size_t count = 0;
   check(api.call<slot::KernelInfo_GetInputCount>(info, &count));
+  int found = -1;
   for (size_t i = first; i < count; ++i) {
     size_t size = 0;
     check(api.call<slot::KernelInfo_GetInputName>(info, i, nullptr, &size));
-    if (size > 1)  // one is the terminator of "", an input left out
-      refuse(kNodeCode, "input " + std::to_string(i) +
-                            " carries resident data, which no stage of the chain takes");
+    if (size <= 1) continue;  // one is the terminator of "", an input left out
+    if (found >= 0) refuse(kNodeCode, "it has more than one input of resident data");
+    found = static_cast<int>(i);
   }
+  const MapCoder* coder = active_level().stages[chain.coder().stage]->map_coder;
+  if (found >= 0 && (coder == nullptr || coder->open == nullptr))
+    refuse(kNodeCode, "input " + std::to_string(found) +
+                          " carries resident data, which no stage of the chain takes");
+  return found;
 }
 
 int input_type(ort::Api api, const ort::KernelInfo* info, size_t index) {

@@ -33,8 +33,9 @@ std::string edge_of(ort::Api api, const ort::KernelInfo* info);
 // The chain of the node, checked for tensors of `dtype` (0: not known) and `rank` (-1: not known).
 Chain chain_of(const Attributes& attributes, int dtype, int rank);
 
-// Refuses resident data from input `first` on: no stage of this release takes any.
-void expect_no_residents(ort::Api api, const ort::KernelInfo* info, size_t first);
+// The input at `first` or behind it that carries resident data, −1 where there is none. Refuses more
+// than one, and data that the chain's coder does not take.
+int resident_input(ort::Api api, const ort::KernelInfo* info, size_t first, const Chain& chain);
 
 // Element type of an input as the graph declares it, 0 where it does not say.
 int input_type(ort::Api api, const ort::KernelInfo* info, size_t index);

@@ -82,7 +82,7 @@ void run(const Case& c, size_t nbytes, int level) {
   auto encoder = std::make_unique<fm::Encoder>();
   const double memory = best_seconds([&] { std::memcpy(copy.data(), data.data(), nbytes); });
   const double encode = best_seconds([&] {
-    if (encoder->run(chain, c.dtype, dims, 1, data.data(), 0, false, runner, &why) != FM_OK) {
+    if (encoder->run(chain, c.dtype, dims, 1, data.data(), 0, false, nullptr, runner, &why) != FM_OK) {
       std::fprintf(stderr, "%s\n", why.text);
       std::exit(1);
     }
@@ -90,7 +90,7 @@ void run(const Case& c, size_t nbytes, int level) {
   });
   const size_t size = encoder->nbytes();
   const double decode = best_seconds([&] {
-    if (fm::decode(&chain, payload.data(), size, copy.data(), nbytes, runner, &why) != FM_OK) {
+    if (fm::decode(&chain, payload.data(), size, copy.data(), nbytes, nullptr, runner, &why) != FM_OK) {
       std::fprintf(stderr, "%s\n", why.text);
       std::exit(1);
     }

@@ -86,7 +86,7 @@ TEST(an_encoder_can_be_used_again) {
     CHECK(fm::Chain::parse(text, &chain, nullptr) == FM_OK);
     for (const int64_t n : {0, 100, 7}) {
       const Tensor tensor = make_tensor(1, {n}, Fill::kSparse, 3);
-      CHECK(encoder.run(chain, 1, tensor.dims.data(), 1, tensor.data.data(), 32, false, runner,
+      CHECK(encoder.run(chain, 1, tensor.dims.data(), 1, tensor.data.data(), 32, false, nullptr, runner,
                         nullptr) == FM_OK);
       Bytes payload(encoder.nbytes());
       encoder.write(payload.data(), runner);
@@ -114,7 +114,7 @@ TEST(impossible_requests_are_refused) {
   const int64_t negative[1] = {-1}, huge[3] = {1 << 30, 1 << 30, 4}, four[1] = {4};
   const auto code = [&](const char* chain, int dtype, const int64_t* dims, int rank, uint32_t block,
                         int flags) {
-    return fm_encode(chain, dtype, dims, rank, tensor.data.data(), block, flags, &buffer, why,
+    return fm_encode(chain, dtype, dims, rank, tensor.data.data(), block, flags, nullptr, 1, &buffer, why,
                      sizeof why);
   };
   CHECK(code("zvc", 1, four, 1, 0, 0) == FM_OK && buffer != nullptr);

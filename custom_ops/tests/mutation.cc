@@ -101,7 +101,7 @@ bool examine(const std::vector<uint8_t>& payload, std::string* problem) {
     std::vector<uint8_t> out(info.tensor_nbytes);
     out.shrink_to_fit();
     const int code =
-        fm_decode(nullptr, payload.data(), payload.size(), out.data(), out.size(), why, sizeof why);
+        fm_decode(nullptr, payload.data(), payload.size(), out.data(), out.size(), nullptr, 1, why, sizeof why);
     if (code != FM_OK) out.clear();
     if (first_code < 0) {
       first_code = code;
@@ -115,14 +115,14 @@ bool examine(const std::vector<uint8_t>& payload, std::string* problem) {
   fm_buffer* again = nullptr;
   const std::string chain(info.chain, info.chain_nbytes);
   const int code = fm_encode(chain.c_str(), info.dtype, info.dims, info.rank, first.data(),
-                             info.block_words, 0, &again, why, sizeof why);
+                             info.block_words, 0, nullptr, 1, &again, why, sizeof why);
   if (code != FM_OK) {
     *problem = std::string("a decoded tensor cannot be encoded: ") + why;
     return true;
   }
   std::vector<uint8_t> out(first.size());
   if (fm_decode(chain.c_str(), fm_buffer_data(again), fm_buffer_nbytes(again), out.data(),
-                out.size(), why, sizeof why) != FM_OK) {
+                out.size(), nullptr, 1, why, sizeof why) != FM_OK) {
     *problem = std::string("what was encoded again does not decode: ") + why;
   } else if (chain.find('|') == std::string::npos && out != first) {
     *problem = "a lossless chain changed a tensor";

@@ -41,12 +41,12 @@ TEST(threads_write_the_same_bytes) {
     fm::Failure why;
     CHECK(fm::Chain::parse(text, &chain, &why) == FM_OK);
     fm::Encoder encoder;
-    CHECK(encoder.run(chain, 1, tensor.dims.data(), 2, tensor.data.data(), 1000, false, runner,
+    CHECK(encoder.run(chain, 1, tensor.dims.data(), 2, tensor.data.data(), 1000, false, nullptr, runner,
                       &why) == FM_OK);
     Bytes payload(encoder.nbytes()), out(tensor.data.size());
     encoder.write(payload.data(), runner);
     CHECK(payload == encode(text, tensor, 1000, false));
-    CHECK(fm::decode(&chain, payload.data(), payload.size(), out.data(), out.size(), runner,
+    CHECK(fm::decode(&chain, payload.data(), payload.size(), out.data(), out.size(), nullptr, runner,
                      &why) == FM_OK);
     CHECK(out == decode(text, payload, out.size()));
   }
@@ -64,9 +64,9 @@ TEST(the_first_bad_block_is_reported_whatever_the_order) {
   for (size_t i = info.header_nbytes + 900; i < payload.size(); ++i) payload[i] ^= 0x10;
   fm::Failure serial, parallel;
   Bytes out(tensor.data.size());
-  CHECK(fm::decode(&chain, payload.data(), payload.size(), out.data(), out.size(), fm::Runner(),
+  CHECK(fm::decode(&chain, payload.data(), payload.size(), out.data(), out.size(), nullptr, fm::Runner(),
                    &serial) == FM_E_CHECKSUM);
-  CHECK(fm::decode(&chain, payload.data(), payload.size(), out.data(), out.size(), runner,
+  CHECK(fm::decode(&chain, payload.data(), payload.size(), out.data(), out.size(), nullptr, runner,
                    &parallel) == FM_E_CHECKSUM);
   CHECK(std::strcmp(serial.text, parallel.text) == 0);
 }

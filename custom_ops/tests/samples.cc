@@ -103,7 +103,7 @@ std::vector<uint8_t> encode(const std::string& chain, const Tensor& tensor, uint
   const Runner runner;
   const int rank = static_cast<int>(tensor.dims.size());
   if (encoder.run(parsed, tensor.dtype, tensor.dims.data(), rank, tensor.data.data(), block_words,
-                  self_contained, runner, why) != FM_OK) {
+                  self_contained, nullptr, runner, why) != FM_OK) {
     return {};
   }
   std::vector<uint8_t> payload(encoder.nbytes());
@@ -119,7 +119,7 @@ std::vector<uint8_t> decode(const char* chain, const std::vector<uint8_t>& paylo
   Chain parsed;
   if (chain != nullptr && Chain::parse(chain, &parsed, why) != FM_OK) return {};
   const int code = fm::decode(chain != nullptr ? &parsed : nullptr, payload.data(), payload.size(),
-                              out.data(), nbytes, Runner(), why);
+                              out.data(), nbytes, nullptr, Runner(), why);
   if (code != FM_OK) out.clear();
   return out;
 }

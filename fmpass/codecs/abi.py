@@ -14,7 +14,7 @@ from fmpass.errors import EnvironmentFailure
 
 VARIABLE = "FMPASS_LIBRARY"
 
-_ABI_VERSION = 1
+_ABI_VERSION = 2
 _WHY_NBYTES = 256
 _FILE = {"win32": "fmpass_ops.dll", "darwin": "libfmpass_ops.dylib"}.get(sys.platform, "libfmpass_ops.so")
 
@@ -38,8 +38,16 @@ class Info(ctypes.Structure):
         ("self_contained", c_uint32),
         ("chain", c_void_p),
         ("chain_nbytes", c_uint32),
+        ("grid_rank", c_uint32),
+        ("extents", c_uint32 * 3),
         ("reserved", c_uint32),
     ]
+
+
+class Resident(ctypes.Structure):
+    """`fm_resident`."""
+
+    _fields_ = [("data", c_char_p), ("nbytes", c_size_t)]
 
 
 # Name → (result, arguments).
@@ -63,6 +71,8 @@ _SIGNATURES: dict[str, tuple[object, list[object]]] = {
             c_void_p,
             c_uint32,
             c_int,
+            POINTER(Resident),
+            c_int,
             POINTER(c_void_p),
             c_char_p,
             c_size_t,
@@ -72,7 +82,10 @@ _SIGNATURES: dict[str, tuple[object, list[object]]] = {
     "fm_buffer_nbytes": (c_size_t, [c_void_p]),
     "fm_buffer_free": (None, [c_void_p]),
     "fm_peek": (c_int, [c_void_p, c_size_t, POINTER(Info), c_char_p, c_size_t]),
-    "fm_decode": (c_int, [c_char_p, c_void_p, c_size_t, c_void_p, c_size_t, c_char_p, c_size_t]),
+    "fm_decode": (
+        c_int,
+        [c_char_p, c_void_p, c_size_t, c_void_p, c_size_t, POINTER(Resident), c_int, c_char_p, c_size_t],
+    ),
     "fm_crc32c": (c_uint32, [c_char_p, c_size_t]),
     "fm_counters_enable": (None, [c_int]),
     "fm_counters_reset": (None, []),

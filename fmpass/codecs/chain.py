@@ -14,7 +14,7 @@ from pathlib import Path
 
 from fmpass.codecs import fields, registry
 from fmpass.codecs.crc32c import crc32c
-from fmpass.codecs.stage import Coder, Stage, Transform
+from fmpass.codecs.stage import Coder, MapCoder, Stage, Transform
 from fmpass.dtypes import DType
 from fmpass.errors import UsageError
 
@@ -31,7 +31,7 @@ class Chain:
     """Transforms in order, then the coder. Equal chains have equal texts and equal digests."""
 
     transforms: tuple[Transform, ...]
-    coder: Coder
+    coder: Coder | MapCoder
 
     @staticmethod
     def parse(text: str) -> Chain:
@@ -107,7 +107,7 @@ def _parse(text: str) -> Chain:
         raise UsageError("FM004", where="chain", problem=f"it has more than {_MOST_STAGES} stages")
     built = [_parse_stage(part.strip(_BLANKS), text) for part in text.split("|")]
     transforms, last = built[:-1], built[-1]
-    if not isinstance(last, Coder):
+    if not isinstance(last, (Coder, MapCoder)):
         raise _malformed(text, f"{last.name!r} is a transform, but the last stage must be a coder", "append |zvc")
     for stage in transforms:
         if not isinstance(stage, Transform):

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import struct
-
 import numpy as np
 from numpy.typing import NDArray
 
+from fmpass.codecs import blocks
 from fmpass.codecs.chain import Chain
-from fmpass.codecs.crc32c import crc32c
-from fmpass.codecs.header import MAX_BLOCK_WORDS, MAX_RANK, RAW_BIT, Frame, Header, read, reject, write
+from fmpass.codecs.header import MAX_BLOCK_WORDS, MAX_RANK, Header, read, reject, write
 from fmpass.dtypes import DType, of_array
-from fmpass.errors import PayloadError, UsageError
+from fmpass.errors import UsageError
 
 __all__ = [
-    "BLOCK_WORDS",
     "Expected",
     "Header",
     "check_expected",
@@ -26,17 +23,24 @@ __all__ = [
     "resolve_chain",
 ]
 
-BLOCK_WORDS = 32768
-"""Words in a block of a payload on an edge."""
-
 Array = NDArray[np.generic]
 
 Expected = tuple[DType | None, tuple[int, ...] | None]
 """Type and shape that a caller expects; None where anything goes, −1 for a dimension that may be anything."""
 
 
-def encode(chain: Chain, array: Array, block_words: int = BLOCK_WORDS, self_contained: bool = False) -> bytes:
-    """The payload of `array`. Raises UsageError FM006 where the chain cannot take it, FM007 for a bad block size."""
+def encode(
+    chain: Chain,
+    array: Array,
+    block_words: int | None = None,
+    self_contained: bool = False,
+    resident: bytes | None = None,
+) -> bytes:
+    """The payload of `array`. Raises UsageError FM006 where the chain cannot take it, FM007 for a bad block size.
+
+    `block_words` None means the chain's default. With `resident`, calibrated data of the coder, a self-contained
+    payload carries it and another one refers to it.
+    """
     dtype = check_request(chain, array, block_words)
     types = chain.dtypes(dtype)
     sides: list[bytes] = []
@@ -44,21 +48,16 @@ def encode(chain: Chain, array: Array, block_words: int = BLOCK_WORDS, self_cont
     for transform in chain.transforms:
         integers, side = transform.forward(integers)
         sides.append(side)
-    words = types[-1].to_words(integers)
-    directory, bodies = bytearray(), bytearray()
-    for start in range(0, words.size, block_words):
-        block = words[start : start + block_words]
-        code, raw = chain.coder.encode(block), 0
-        if len(code) >= block.nbytes:
-            code, raw = block.tobytes(), RAW_BIT
-        directory += struct.pack("<II", len(code) | raw, crc32c(code))
-        bodies += code
+    shape = tuple(int(d) for d in array.shape)
+    cut = blocks.Blocks(chain, dtype, shape, None, block_words or blocks.default_block_words(chain))
+    side, directory, bodies = cut.encode(types[-1].to_words(integers), resident, self_contained)
+    sides.append(side)
     header = Header(
         dtype=dtype,
-        shape=tuple(int(d) for d in array.shape),
+        shape=shape,
         elements=array.size,
         blocks=len(directory) // 8,
-        block_words=block_words,
+        extents=cut.extents,
         chain_digest=chain.digest(),
         self_contained=self_contained,
         chain_text=str(chain) if self_contained else "",
@@ -66,7 +65,7 @@ def encode(chain: Chain, array: Array, block_words: int = BLOCK_WORDS, self_cont
         header_nbytes=0,
         nbytes=0,
     )
-    return write(header, b"".join(sides), bytes(directory)) + bytes(bodies)
+    return write(header, b"".join(sides), directory) + bodies
 
 
 def peek(data: bytes | bytearray | memoryview) -> Header:
@@ -74,7 +73,12 @@ def peek(data: bytes | bytearray | memoryview) -> Header:
     return read(data).header
 
 
-def decode(data: bytes | bytearray | memoryview, chain: Chain | None = None, expect: Expected | None = None) -> Array:
+def decode(
+    data: bytes | bytearray | memoryview,
+    chain: Chain | None = None,
+    expect: Expected | None = None,
+    resident: bytes | None = None,
+) -> Array:
     """The tensor of a payload. `chain` may be None for a self-contained payload.
 
     Raises PayloadError FM301 … FM309 naming the field or block. Memory is bounded by what the payload's length can
@@ -85,17 +89,18 @@ def decode(data: bytes | bytearray | memoryview, chain: Chain | None = None, exp
     check_expected(header, expect)
     chain = resolve_chain(header, chain)
     types = chain.dtypes(header.dtype)
-    check_plausible(header, chain)
-    words = _decode_words(frame, chain, types[-1])
+    cut = check_plausible(header, chain)
+    side_nbytes = chain.side_nbytes(header.dtype, header.shape)
+    end = sum(side_nbytes)
+    words = cut.decode(frame, frame.side[end:], resident)
     array = types[-1].from_words(words, header.shape)
-    side_nbytes, end = chain.side_nbytes(header.dtype, header.shape), header.side_nbytes
     for transform, dtype, nbytes in zip(chain.transforms[::-1], types[-2::-1], side_nbytes[::-1], strict=True):
         array = transform.inverse(array, frame.side[end - nbytes : end], dtype)
         end -= nbytes
     return array
 
 
-def check_request(chain: Chain, array: Array, block_words: int) -> DType:
+def check_request(chain: Chain, array: Array, block_words: int | None) -> DType:
     """The element type of `array`, once it is clear that it can be encoded so."""
     dtype = of_array(array)
     if array.ndim > MAX_RANK:
@@ -103,7 +108,7 @@ def check_request(chain: Chain, array: Array, block_words: int) -> DType:
     reason = chain.rejects(dtype, array.ndim)
     if reason:
         raise UsageError("FM006", where=f"chain {chain}", problem=reason, hint="see `fmpass codecs`")
-    if not 1 <= block_words <= MAX_BLOCK_WORDS:
+    if block_words is not None and not 1 <= block_words <= MAX_BLOCK_WORDS:
         raise UsageError(
             "FM007", where="block", problem=f"{block_words} words in a block", hint=f"1 … {MAX_BLOCK_WORDS}"
         )
@@ -143,52 +148,20 @@ def resolve_chain(header: Header, chain: Chain | None) -> Chain:
     return chain
 
 
-def check_plausible(header: Header, chain: Chain) -> None:
-    """Raises PayloadError unless side data, block count and length are possible for the words of the tensor.
+def check_plausible(header: Header, chain: Chain) -> blocks.Blocks:
+    """How the payload's words are cut.
 
-    After it, memory for the tensor is justified by the payload's length and the densest code of the chain.
+    Raises PayloadError unless side data, block count and length are possible for the words of the tensor. After it,
+    memory for the tensor is justified by the payload's length and the densest code of the chain.
     """
+    blocks.check_grid(header, chain)
+    cut = blocks.Blocks(chain, header.dtype, header.shape, header.extents, header.block_words)
     side_nbytes = sum(chain.side_nbytes(header.dtype, header.shape))
-    if side_nbytes != header.side_nbytes:
+    if header.side_nbytes < side_nbytes if cut.has_model else header.side_nbytes != side_nbytes:
         raise reject("FM304", "side bytes", f"{header.side_nbytes}, but the chain needs {side_nbytes}")
-    dtype, extent = chain.dtypes(header.dtype)[-1], header.block_words
-    count = dtype.words(header.elements)
-    if header.blocks != -(-count // extent):
-        raise reject("FM304", "blocks", f"{header.blocks} blocks of {extent} words for {count} words")
-    whole, rest = divmod(count, extent)
-    least = whole * _least_nbytes(chain, extent, dtype) + _least_nbytes(chain, rest, dtype)
-    if header.nbytes - header.header_nbytes < least:
-        raise reject("FM308", "blocks", f"they cannot hold {count} words in so few bytes")
-
-
-def _least_nbytes(chain: Chain, count: int, dtype: DType) -> int:
-    """Bytes that a block of `count` words has at least, coded or raw."""
-    return min(chain.coder.least_nbytes(count, dtype.word_bits), count * dtype.word_bits // 8)
-
-
-def _decode_words(frame: Frame, chain: Chain, dtype: DType) -> Array:
-    header, extent = frame.header, frame.header.block_words
-    count, word = dtype.words(header.elements), dtype.word_dtype
-    counts = [min(extent, count - i * extent) for i in range(header.blocks)]
-    for i, n in enumerate(counts):
-        length, least = int(frame.lengths[i]), chain.coder.least_nbytes(n, dtype.word_bits)
-        if frame.raw[i] and length != n * word.itemsize:
-            raise reject("FM308", f"block {i}", f"{length} raw bytes for {n} words of {word.itemsize}")
-        if not frame.raw[i] and length < least:
-            raise reject("FM308", f"block {i}", f"{length} bytes, but {n} words need at least {least}")
-    words, start = np.empty(count, word), 0
-    for i, n in enumerate(counts):
-        end = start + int(frame.lengths[i])
-        code = bytes(frame.body[start:end])
-        if crc32c(code) != int(frame.checksums[i]):
-            raise reject("FM305", f"block {i}", "its checksum does not match", "the block was changed on its way")
-        if frame.raw[i]:
-            block = np.frombuffer(code, word)
-        else:
-            try:
-                block = chain.coder.decode(code, n, word)
-            except PayloadError as error:
-                raise reject(error.code, f"block {i}", error.problem, error.hint) from None
-        words[i * extent : i * extent + n] = block
-        start = end
-    return words
+    if header.blocks != cut.number:
+        extent = " × ".join(map(str, header.extents))
+        raise reject("FM304", "blocks", f"{header.blocks} blocks of {extent} words for {cut.count} words")
+    if header.nbytes - header.header_nbytes < blocks.densest(chain.coder, cut):
+        raise reject("FM308", "blocks", f"they cannot hold {cut.count} words in so few bytes")
+    return cut

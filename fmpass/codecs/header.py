@@ -30,19 +30,27 @@ _FIXED = struct.Struct("<4sBBBBIHBBII")
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What a payload says of itself. `block_words` is the extent of a block, `nbytes` the whole payload."""
+    """What a payload says of itself. `nbytes` is the whole payload's.
+
+    `extents` are those of a block: its words, or channels, rows and columns of a tile.
+    """
 
     dtype: DType
     shape: tuple[int, ...]
     elements: int
     blocks: int
-    block_words: int
+    extents: tuple[int, ...]
     chain_digest: int
     self_contained: bool
     chain_text: str
     side_nbytes: int
     header_nbytes: int
     nbytes: int
+
+    @property
+    def block_words(self) -> int:
+        """Words of a whole block."""
+        return math.prod(self.extents)
 
     @property
     def tensor_nbytes(self) -> int:
@@ -78,13 +86,13 @@ def write(header: Header, side: bytes, directory: bytes) -> bytes:
         len(header.shape),
         header.chain_digest,
         len(text),
-        1,
+        len(header.extents),
         0,
         len(side),
         header.blocks,
     )
     dims = struct.pack(f"<{len(header.shape)}Q", *header.shape)
-    head = fixed + dims + struct.pack("<I", header.block_words) + text + side + directory
+    head = fixed + dims + struct.pack(f"<{len(header.extents)}I", *header.extents) + text + side + directory
     return head + struct.pack("<I", crc32c(head))
 
 
@@ -105,8 +113,8 @@ def read(data: bytes | bytearray | memoryview) -> Frame:
         raise reject("FM304", "flags", f"reserved bits are set: {flags:#04x}", "read it with a newer fmpass")
     if reserved:
         raise reject("FM304", "reserved", "the reserved byte is not 0", "read it with a newer fmpass")
-    if grid != 1:
-        raise reject("FM304", "grid rank", f"{grid}, but version 1 has one dimension of blocks")
+    if grid not in (1, 3):
+        raise reject("FM304", "grid rank", f"{grid}, not 1 or 3")
     self_contained = bool(flags & SELF_CONTAINED)
     if self_contained != (text_nbytes > 0):
         raise reject("FM304", "text bytes", f"{text_nbytes} disagrees with the flag SELF_CONTAINED")
@@ -116,7 +124,8 @@ def read(data: bytes | bytearray | memoryview) -> Frame:
     if rank > MAX_RANK:
         raise reject("FM304", "rank", f"{rank} is above {MAX_RANK}")
     dims_end = FIXED_NBYTES + 8 * rank
-    text_end = dims_end + 4 + text_nbytes
+    text_at = dims_end + 4 * grid
+    text_end = text_at + text_nbytes
     side_end = text_end + side_nbytes
     head_end = side_end + 8 * blocks
     if head_end + 4 > len(view):
@@ -131,18 +140,18 @@ def read(data: bytes | bytearray | memoryview) -> Frame:
     shape = struct.unpack_from(f"<{rank}Q", view, FIXED_NBYTES)
     if math.prod(max(d, 1) for d in shape) >= _MOST_ELEMENTS:
         raise reject("FM304", "dims", f"{list(shape)} has more elements than memory has addresses")
-    (block_words,) = struct.unpack_from("<I", view, dims_end)
-    if not 1 <= block_words <= MAX_BLOCK_WORDS:
-        raise reject("FM304", "extents", f"a block of {block_words} words", f"1 … {MAX_BLOCK_WORDS}")
+    extents = struct.unpack_from(f"<{grid}I", view, dims_end)
+    if not 1 <= math.prod(extents) <= MAX_BLOCK_WORDS:
+        raise reject("FM304", "extents", f"a block of {math.prod(extents)} words", f"1 … {MAX_BLOCK_WORDS}")
     header = Header(
         dtype=dtype,
         shape=tuple(int(d) for d in shape),
         elements=math.prod(shape),
         blocks=blocks,
-        block_words=block_words,
+        extents=tuple(int(e) for e in extents),
         chain_digest=digest,
         self_contained=self_contained,
-        chain_text=text_of_chain(bytes(view[dims_end + 4 : text_end])),
+        chain_text=text_of_chain(bytes(view[text_at:text_end])),
         side_nbytes=side_nbytes,
         header_nbytes=head_end + 4,
         nbytes=nbytes,

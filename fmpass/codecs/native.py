@@ -10,7 +10,7 @@ import ctypes
 import json
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,8 +65,15 @@ def stages() -> list[dict[str, object]]:
     return json.loads(_stages())
 
 
-def encode(chain: Chain, array: Array, block_words: int = container.BLOCK_WORDS, self_contained: bool = False) -> bytes:
-    """As `container.encode`, the same bytes."""
+def encode(
+    chain: Chain,
+    array: Array,
+    block_words: int | None = None,
+    self_contained: bool = False,
+    resident: bytes | None = None,
+    threads: int = 1,
+) -> bytes:
+    """As `container.encode`, the same bytes. Blocks are spread over `threads` threads."""
     dtype = container.check_request(chain, array, block_words)
     lib = abi.library()
     packed = dtype.to_words(array)
@@ -78,8 +85,10 @@ def encode(chain: Chain, array: Array, block_words: int = container.BLOCK_WORDS,
         dims,
         array.ndim,
         packed.ctypes.data,
-        block_words,
+        block_words or 0,
         _SELF_CONTAINED if self_contained else 0,
+        _resident(resident),
+        threads,
         ctypes.byref(buffer),
         why,
         len(why),
@@ -107,7 +116,7 @@ def peek(data: bytes | bytearray | memoryview) -> Header:
         shape=tuple(info.dims[: info.rank]),
         elements=info.elements,
         blocks=info.blocks,
-        block_words=info.block_words,
+        extents=tuple(info.extents[: info.grid_rank]),
         chain_digest=info.chain_digest,
         self_contained=bool(info.self_contained),
         chain_text=text_of_chain(text),
@@ -117,8 +126,14 @@ def peek(data: bytes | bytearray | memoryview) -> Header:
     )
 
 
-def decode(data: bytes | bytearray | memoryview, chain: Chain | None = None, expect: Expected | None = None) -> Array:
-    """As `container.decode`, the same array or an error of the same code.
+def decode(
+    data: bytes | bytearray | memoryview,
+    chain: Chain | None = None,
+    expect: Expected | None = None,
+    resident: bytes | None = None,
+    threads: int = 1,
+) -> Array:
+    """As `container.decode`, the same array or an error of the same code. Blocks are spread over `threads` threads.
 
     A self-contained payload may name stages that the library does not carry; the reference decodes it then.
     """
@@ -126,12 +141,20 @@ def decode(data: bytes | bytearray | memoryview, chain: Chain | None = None, exp
     container.check_expected(header, expect)
     chain = container.resolve_chain(header, chain)
     if not available(chain):
-        return container.decode(data, chain, expect)
+        return container.decode(data, chain, expect, resident)
     container.check_plausible(header, chain)  # before anything of the claimed size is allocated
     view, why = np.frombuffer(data, np.uint8), abi.why_buffer()
     packed = np.empty(header.tensor_nbytes, np.uint8)
     code = abi.library().fm_decode(
-        str(chain).encode(), view.ctypes.data, view.size, packed.ctypes.data, packed.size, why, len(why)
+        str(chain).encode(),
+        view.ctypes.data,
+        view.size,
+        packed.ctypes.data,
+        packed.size,
+        _resident(resident),
+        threads,
+        why,
+        len(why),
     )
     if code:
         raise _payload_error(code, why.value.decode(errors="replace"))
@@ -207,6 +230,10 @@ def reset_counters() -> None:
 def counters() -> list[dict[str, int | str]]:
     """Per edge, sorted by name: edge, chain, calls, elements, payload_nbytes, mismatches."""
     return json.loads(abi.text_of(abi.library().fm_counters_json))
+
+
+def _resident(data: bytes | None) -> Any:
+    return None if data is None else ctypes.byref(abi.Resident(data, len(data)))
 
 
 def _payload_error(code: int, text: str) -> FmpassError:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import abc
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -102,3 +102,58 @@ class Coder(Stage):
     @abc.abstractmethod
     def decode(self, data: bytes, count: int, dtype: np.dtype[np.generic]) -> Words:
         """`count` words of `dtype`. Raises PayloadError unless `data` is exactly one block."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """The place of a block in a feature map: its first channel, and its channels, rows and columns."""
+
+    first_channel: int
+    shape: tuple[int, int, int]
+
+    @property
+    def words(self) -> int:
+        """How many words it has."""
+        return self.shape[0] * self.shape[1] * self.shape[2]
+
+
+class MapCoder(Stage):
+    """Words of feature maps in, bytes out, one tile at a time; a coder that looks at neighbours. Lossless.
+
+    What it knows beforehand is its *model*: bytes that are calibrated on other tensors, or fitted to the tensor and
+    sent with it. `opened` is whatever `open` makes of them.
+    """
+
+    lanes: ClassVar[int]
+    """Channels that it takes at a time: a tile has a multiple of so many, or all there are."""
+    block_words: ClassVar[int] = 1 << 20
+    """Words of a tile where the caller does not say."""
+    has_model: ClassVar[bool] = False
+
+    def rejects(self, dtype: DType) -> str | None:
+        """Why this coder cannot take the words of `dtype`, or None if it can."""
+        return "elements narrower than a byte have no rows of words" if dtype.bits < 8 else None
+
+    def channel_axis(self) -> int:
+        """The axis that holds the channels, counted from the last: −3, −2 or −1."""
+        return -3
+
+    def fit(self, maps: Words, dtype: DType) -> bytes:
+        """The model of a whole tensor, an array of (maps, channels, rows, columns) words."""
+        return b""
+
+    def open(self, model: bytes, dtype: DType, channels: int) -> Any:
+        """The model checked and expanded. Raises PayloadError FM308 unless it is one for so many channels."""
+        return None
+
+    @abc.abstractmethod
+    def least_nbytes(self, tile: Tile, dtype: DType) -> int:
+        """No tile of this shape is coded in fewer bytes than this."""
+
+    @abc.abstractmethod
+    def encode(self, words: Words, tile: Tile, dtype: DType, opened: Any) -> bytes:
+        """The bytes of one tile, an array of (channels, rows, columns) words."""
+
+    @abc.abstractmethod
+    def decode(self, data: bytes, tile: Tile, dtype: DType, opened: Any) -> Words:
+        """The words of a tile. Raises PayloadError unless `data` is exactly one tile."""

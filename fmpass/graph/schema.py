@@ -21,7 +21,7 @@ DOMAIN = "ai.fmpass"
 VERSION = 1
 COMPRESS = "FmCompress"
 DECOMPRESS = "FmDecompress"
-DEFAULT_BLOCK = 32768
+DEFAULT_BLOCK = 0
 FORM = f"{DOMAIN}.form"
 """Key in the model's metadata. Absent where the file has pairs and nothing else."""
 PORTABLE = "portable"
@@ -64,7 +64,10 @@ def _compress() -> OpSchema:
             OpSchema.FormalParameter("near", "T", "X again, for near consumers", param_option=_options().Optional),
         ],
         type_constraints=[("T", _carried(), "types that travel"), ("R", _anything(), "any type")],
-        attributes=[*_common_attributes(), _with_default("block", DEFAULT_BLOCK, "words in a block")],
+        attributes=[
+            *_common_attributes(),
+            _with_default("block", DEFAULT_BLOCK, "words in a block, 0 for the default of the coder"),
+        ],
     )
 
 

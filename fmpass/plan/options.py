@@ -23,7 +23,7 @@ class Options:
     only: tuple[str, ...] = ()
     skip: tuple[str, ...] = ()
     min_nbytes: int = 0
-    block: int = 32768
+    block: int = 0
     dims: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     boundary: bool = False
     portable: bool = False

@@ -13,18 +13,21 @@ from numpy.typing import NDArray
 
 from fmpass.codecs import container
 from fmpass.codecs.chain import Chain
+from fmpass.codecs.stage import MapCoder
 from fmpass.dtypes import by_onnx
 from fmpass.errors import FmpassError, UnsupportedModel
 
 Array = NDArray[np.generic]
 
 
-def compress(x: Array, chain: str, block: int = container.BLOCK_WORDS) -> Array:
-    """What FmCompress puts on the edge: the payload of `x` as uint8[n]."""
-    return np.frombuffer(container.encode(Chain.parse(chain), np.asarray(x), block), np.uint8)
+def compress(x: Array, chain: str, block: int = 0, resident: bytes | None = None) -> Array:
+    """What FmCompress puts on the edge: the payload of `x` as uint8[n]. `block` 0 is the chain's default."""
+    return np.frombuffer(container.encode(Chain.parse(chain), np.asarray(x), block or None, False, resident), np.uint8)
 
 
-def decompress(payload: Array, chain: str, dtype: int, shape: list[int] | None = None) -> Array:
+def decompress(
+    payload: Array, chain: str, dtype: int, shape: list[int] | None = None, resident: bytes | None = None
+) -> Array:
     """What FmDecompress restores. `dtype` is a TensorProto.DataType, `shape` the declared dims with −1 where unknown.
 
     Raises PayloadError FM30x where the payload is damaged or says something else than the node.
@@ -33,7 +36,7 @@ def decompress(payload: Array, chain: str, dtype: int, shape: list[int] | None =
     if expected is None:
         raise UnsupportedModel("FM146", where="dtype", problem=f"{dtype} is not a type that travels")
     dims = None if shape is None else tuple(shape)
-    return container.decode(np.asarray(payload).tobytes(), Chain.parse(chain), (expected, dims))
+    return container.decode(np.asarray(payload).tobytes(), Chain.parse(chain), (expected, dims), resident)
 
 
 @cache
@@ -47,8 +50,8 @@ def reference_ops() -> list[type[Any]]:
         def _run(self, x: Array, *resident: Array, **attributes: Any) -> tuple[Array, ...]:
             edge, given = _attributes(self, attributes)
             with _naming(edge):
-                _no_residents(resident)
-                payload = compress(x, given["chain"], given.get("block", container.BLOCK_WORDS))
+                data = _resident(resident, given["chain"])
+                payload = compress(x, given["chain"], given.get("block", 0), data)
             return (payload, x) if len(self.onnx_node.output) > 1 else (payload,)
 
     class FmDecompress(OpRun):
@@ -57,8 +60,8 @@ def reference_ops() -> list[type[Any]]:
         def _run(self, payload: Array, *rest: Array, **attributes: Any) -> tuple[Array, ...]:
             edge, given = _attributes(self, attributes)
             with _naming(edge):
-                _no_residents(rest[1:])  # rest[0] is the gate, which is never read
-                return (decompress(payload, given["chain"], given["dtype"], given.get("shape")),)
+                data = _resident(rest[1:], given["chain"])  # rest[0] is the gate, which is never read
+                return (decompress(payload, given["chain"], given["dtype"], given.get("shape"), data),)
 
     return [FmCompress, FmDecompress]
 
@@ -84,6 +87,14 @@ def _attributes(op: Any, overridden: dict[str, Any]) -> tuple[str, dict[str, Any
     return str(given.get("edge", op.onnx_node.name)), given
 
 
-def _no_residents(inputs: tuple[Array | None, ...]) -> None:
-    if any(i is not None for i in inputs):
+def _resident(inputs: tuple[Array | None, ...], chain: str) -> bytes | None:
+    """The calibrated data among `inputs`: at most one, and only where the coder takes some."""
+    given = [i for i in inputs if i is not None]
+    if not given:
+        return None
+    coder = Chain.parse(chain).coder
+    if len(given) > 1:
+        raise UnsupportedModel("FM146", where="inputs", problem="more than one input of resident data")
+    if not (isinstance(coder, MapCoder) and coder.has_model):
         raise UnsupportedModel("FM146", where="inputs", problem="resident data, which no stage of the chain takes")
+    return np.asarray(given[0], np.uint8).tobytes()

@@ -70,7 +70,7 @@ Refusal decode(const Params& params, WordType type, const uint8_t* code, size_t 
 }
 
 constexpr Coder kCoder = {rejects, nullptr, least_nbytes, encode, decode};
-constexpr Stage kStage = {"bpc", 4, kFields, 1, &kCoder, nullptr};
+constexpr Stage kStage = {"bpc", 4, kFields, 1, &kCoder, nullptr, nullptr};
 
 }  // namespace bpc
 }  // namespace

@@ -152,7 +152,7 @@ Refusal decode(const Params& params, WordType type, const uint8_t* code, size_t 
 }
 
 constexpr Coder kCoder = {rejects, nullptr, least_nbytes, encode, decode};
-constexpr Stage kStage = {"ebpc", 5, kFields, 2, &kCoder, nullptr};
+constexpr Stage kStage = {"ebpc", 5, kFields, 2, &kCoder, nullptr, nullptr};
 
 }  // namespace ebpc
 }  // namespace

@@ -281,7 +281,7 @@ Refusal decode(const Params&, WordType type, const uint8_t* code, size_t nbytes,
 }
 
 constexpr Coder kCoder = {rejects, nullptr, least_nbytes, encode, decode};
-constexpr Stage kStage = {"huffman", 8, nullptr, 0, &kCoder, nullptr};
+constexpr Stage kStage = {"huffman", 8, nullptr, 0, &kCoder, nullptr, nullptr};
 
 }  // namespace huffman
 }  // namespace

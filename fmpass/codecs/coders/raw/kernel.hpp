@@ -32,7 +32,7 @@ Refusal decode(const Params& params, WordType type, const uint8_t* code, size_t 
 }
 
 constexpr Coder kCoder = {rejects, measure, nbytes, encode, decode};
-constexpr Stage kStage = {"raw", 1, nullptr, 0, &kCoder, nullptr};
+constexpr Stage kStage = {"raw", 1, nullptr, 0, &kCoder, nullptr, nullptr};
 
 }  // namespace raw
 }  // namespace

@@ -185,7 +185,7 @@ Refusal decode(const Params& params, WordType type, const uint8_t* code, size_t 
 }
 
 constexpr Coder kCoder = {rejects, nullptr, least_nbytes, encode, decode};
-constexpr Stage kStage = {"seg", 7, kFields, 1, &kCoder, nullptr};
+constexpr Stage kStage = {"seg", 7, kFields, 1, &kCoder, nullptr, nullptr};
 
 }  // namespace seg
 }  // namespace

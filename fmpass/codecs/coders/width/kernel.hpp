@@ -306,7 +306,7 @@ Refusal decode(const Params& params, WordType type, const uint8_t* code, size_t 
 }
 
 constexpr Coder kCoder = {rejects, nullptr, least_nbytes, encode, decode};
-constexpr Stage kStage = {"width", 6, kFields, 1, &kCoder, nullptr};
+constexpr Stage kStage = {"width", 6, kFields, 1, &kCoder, nullptr, nullptr};
 
 }  // namespace width
 }  // namespace

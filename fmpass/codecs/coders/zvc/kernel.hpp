@@ -119,7 +119,7 @@ Refusal decode(const Params&, WordType type, const uint8_t* code, size_t nbytes,
 }
 
 constexpr Coder kCoder = {rejects, measure, least_nbytes, encode, decode};
-constexpr Stage kStage = {"zvc", 2, nullptr, 0, &kCoder, nullptr};
+constexpr Stage kStage = {"zvc", 2, nullptr, 0, &kCoder, nullptr, nullptr};
 
 }  // namespace zvc
 }  // namespace

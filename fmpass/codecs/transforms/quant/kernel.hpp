@@ -177,7 +177,7 @@ void inverse(const Params& p, const DType& type, const Shape& shape, const uint8
 
 constexpr Transform kTransform = {rejects,    output_dtype, side_nbytes, gather,
                                   check_side, true,         forward,     inverse};
-constexpr Stage kStage = {"quant", 64, kFields, 6, nullptr, &kTransform};
+constexpr Stage kStage = {"quant", 64, kFields, 6, nullptr, &kTransform, nullptr};
 
 }  // namespace quant
 }  // namespace
