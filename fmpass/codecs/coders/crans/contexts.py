@@ -1,0 +1,113 @@
+"""Prediction, energy and context of every byte of a plane, all of them at once. FORMAT.md has the formulas.
+
+Lanes run side by side, each 2·level pixels behind the first; rows have one more column than the map, which is always
+zero. So everything that a byte is told by lies at a fixed distance in *steps*, the same for all lanes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fmpass.codecs.coders.crans.model import OWN_TAPS, TAPS_OF_REFERENCE, Plane
+
+GROUP = 64
+"""Lanes that run side by side."""
+
+ENERGY_STEPS = (1, 2, 3, 4, 5, 7, 9, 12, 16, 22, 30, 40, 54, 72, 100)
+FAR_STEPS = (2, 6, 11, 20, 36, 85, 200)
+"""Distances of the prediction from zero where no neighbour is zero: rows 0 … 7 of contexts."""
+MIXED_STEPS = (1, 3, 8, 24)
+"""Where some are: rows 8 … 12."""
+QUIET_STEPS = (1, 3)
+"""Where all are: rows 13 … 15."""
+MIXED_ROW, QUIET_ROW = 8, 13
+
+Bytes = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Lanes:
+    """A group of at most 64 lanes of a plane, over the steps of a tile.
+
+    `values` (steps, lanes), zero where a lane has no pixel; `active` (steps, lanes) says where it has one. `pitch`:
+    steps from one row to the next. `back` (lanes, references): steps from a pixel to the same pixel of a reference.
+    """
+
+    values: Bytes
+    active: NDArray[np.bool_]
+    pitch: int
+    references: NDArray[np.int64]
+    back: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Told:
+    """What is known before a byte: its prediction and context, both (steps, lanes)."""
+
+    prediction: Bytes
+    context: Bytes
+
+
+def earlier(array: Bytes, steps: int, fill: int) -> Bytes:
+    """`array` as it was `steps` steps before, `fill` before the first."""
+    if steps >= len(array):
+        return np.full_like(array, fill)
+    return np.concatenate([np.full_like(array[:steps], fill), array[: len(array) - steps]])
+
+
+def median(w: NDArray[np.int64], n: NDArray[np.int64], nw: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The median edge detector of LOCO-I: Weinberger, Seroussi, Sapiro, 2000."""
+    low, high = np.minimum(w, n), np.maximum(w, n)
+    return low + high - np.clip(nw, low, high)
+
+
+def told(
+    lanes: Lanes, plane: Plane, weights: NDArray[np.int64], bias: NDArray[np.int64], energy: NDArray[np.int64]
+) -> Told:
+    """Prediction and context of every step; `weights`, `bias` and `energy` are those of the group's lanes."""
+    zero, pitch = plane.zero, lanes.pitch
+
+    def of(array: Bytes, steps: int, fill: int) -> NDArray[np.int64]:
+        return earlier(array, steps, fill).astype(np.int64)
+
+    values = lanes.values
+    w, n, nw, ne = (of(values, steps, zero) for steps in (1, pitch, pitch + 1, pitch - 1))
+    med = np.where(lanes.active, median(w, n, nw), zero).astype(np.uint8)
+    taps = [w, n, nw, ne, med.astype(np.int64)]
+
+    def of_reference(array: Bytes, k: int, steps: int, fill: int) -> NDArray[np.int64]:
+        found = np.empty(array.shape, np.int64)
+        for lane in range(array.shape[1]):
+            reference = int(lanes.references[lane, k])
+            if reference < array.shape[1]:
+                found[:, lane] = of(array[:, reference], int(lanes.back[lane, k]) + steps, fill)
+            else:
+                found[:, lane] = fill
+        return found
+
+    references = lanes.references.shape[1]
+    taps += [of_reference(med, k, 0, zero) for k in range(min(references, 3))]
+    taps += [np.zeros_like(w)] * (OWN_TAPS - len(taps))
+    for k in range(references):
+        taps += [of_reference(values, k, steps, zero) for steps in (0, 1, -1, pitch)]
+    assert len(taps) == OWN_TAPS + TAPS_OF_REFERENCE * references
+    total = bias + sum((weights[:, i] * tap for i, tap in enumerate(taps)), np.int64(0))
+    prediction = np.clip((total + 2048) >> 12, 0, 255)
+    error = np.where(lanes.active, np.abs(values.astype(np.int64) - prediction), 0).astype(np.uint8)
+
+    own = energy[:, 0] * (of(error, 1, 0) + of(error, pitch, 0))
+    own += (energy[:, 0] >> 1) * (of(error, pitch + 1, 0) + of(error, pitch - 1, 0))
+    for k in range(min(references, 2)):
+        own += energy[:, 1 + k] * of_reference(error, k, 0, 0)
+    own += energy[:, 3] * (np.abs(w - nw) + np.minimum(255, np.abs(n - nw) + np.abs(n - ne)))
+    level = np.minimum(127, own >> 6)
+    distance = np.abs(prediction - zero)
+    zeros = sum(((tap == zero).astype(np.int64) for tap in (w, n, nw, ne)), np.int64(0))
+    row = np.searchsorted(FAR_STEPS, distance, side="right")
+    row = np.where(zeros > 0, MIXED_ROW + np.searchsorted(MIXED_STEPS, distance, side="right"), row)
+    row = np.where(zeros == 4, QUIET_ROW + np.searchsorted(QUIET_STEPS, distance, side="right"), row)
+    context = 16 * row + np.searchsorted(ENERGY_STEPS, level, side="right")
+    return Told(prediction.astype(np.uint8), context.astype(np.uint8))

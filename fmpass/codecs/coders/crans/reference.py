@@ -1,0 +1,138 @@
+"""Reference of crans: one tile, byte plane by byte plane, group by group, in one stream of 16-bit words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fmpass.codecs.coders.crans import layout, tables
+from fmpass.codecs.coders.crans.contexts import Lanes, told
+from fmpass.codecs.coders.crans.layout import Strip
+from fmpass.codecs.coders.crans.model import CONTEXTS, SUBTRACT, Model
+from fmpass.codecs.coders.crans.stepwise import decode_strip
+from fmpass.codecs.coders.crans.stream import LOWEST, Stream, state_count
+from fmpass.codecs.stage import Tile, Words
+from fmpass.dtypes import DType
+
+_FEW_WORDS, _MANY_WORDS = 1 << 14, 1 << 16
+
+Bytes = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A model with the frequencies of its tables, for each plane (tables, 257)."""
+
+    model: Model
+    frequencies: tuple[NDArray[np.int64], ...]
+
+
+def state_vectors(words: int) -> int:
+    """How many times 16 states a tile of so many words has at most."""
+    return 1 if words < _FEW_WORDS else 2 if words < _MANY_WORDS else 4
+
+
+def lanes_of(opened: Opened, tile: Tile, strip: Strip, values: Bytes) -> tuple[Lanes, NDArray[np.int64]]:
+    """A group as `told` takes it, and the indices of its lanes in the model."""
+    model = opened.model
+    index = layout.lane_indices(model, tile)[strip.first : strip.first + strip.count]
+    references = model.references[index].astype(np.int64)
+    return Lanes(values, strip.active, strip.pitch, references & 63, 2 * (1 + (references >> 6))), index
+
+
+def encode(words: Words, tile: Tile, dtype: DType, opened: Opened) -> bytes | None:
+    """The code of a tile, None where a byte has neither a frequency nor an escape."""
+    symbols = list[tuple[Strip, Bytes, Bytes, NDArray[np.bool_]]]()
+    model, above = opened.model, dict[int, NDArray[np.bool_]]()
+    order = layout.order_of(model, tile)
+    for number, (bytes_, plane) in enumerate(zip(layout.planes(words, dtype), model.planes, strict=True)):
+        lanes, sizes = layout.split(bytes_[order], model.phases)
+        for strip in layout.strips(model, tile, sizes):
+            values = strip.lay(lanes, plane.zero)
+            group, index = lanes_of(opened, tile, strip, values)
+            known = told(
+                group,
+                plane,
+                plane.weights[index].astype(np.int64),
+                plane.bias[index].astype(np.int64),
+                plane.energy[index].astype(np.int64),
+            )
+            context = known.context.astype(np.int64)
+            if number:
+                context += CONTEXTS * above[strip.first]
+            meaning = plane.contexts[context]
+            symbol = np.where(meaning & SUBTRACT, values - known.prediction, values)
+            symbols.append((strip, meaning & 63, symbol, strip.active))
+            above[strip.first] = (values == plane.zero) & above.get(strip.first, np.True_)
+    per_plane = len(symbols) // len(model.planes)
+    vectors = state_vectors(words.size)
+    states = [LOWEST] * state_count(vectors, tile.shape[0] * model.phases**2)
+    out: list[int] = []  # backwards
+    for place in range(len(symbols) - 1, -1, -1):
+        strip, table, symbol, active = symbols[place]
+        if not _encode_strip(opened.frequencies[place // per_plane], table, symbol, active, vectors, states, out):
+            return None
+    return bytes([vectors]) + np.array(states, "<u4").tobytes() + np.array(out[::-1], "<u2").tobytes()
+
+
+def _encode_strip(
+    frequencies: NDArray[np.int64],
+    table: Bytes,
+    symbol: Bytes,
+    active: NDArray[np.bool_],
+    vectors: int,
+    states: list[int],
+    out: list[int],
+) -> bool:
+    """Backwards: what comes out of the decoder last goes in first."""
+    starts = np.cumsum(frequencies, axis=1) - frequencies
+    escaped = frequencies[table, symbol] == 0
+    coded = np.where(escaped, tables.ESCAPE, symbol.astype(np.int64))
+    frequency, start = frequencies[table, coded].tolist(), starts[table, coded].tolist()
+    escapes, actives, raw = escaped.tolist(), active.tolist(), symbol.tolist()
+    width = symbol.shape[1]
+    for step in range(len(symbol) - 1, -1, -1):
+        f_row, s_row, e_row, a_row, r_row = frequency[step], start[step], escapes[step], actives[step], raw[step]
+        for first in range((width - 1) // 16 * 16, -1, -16):
+            inside = [lane for lane in range(min(first + 15, width - 1), first - 1, -1) if a_row[lane]]
+            for lane in inside:
+                if e_row[lane]:
+                    at = lane % (16 * vectors)
+                    state = states[at]
+                    if state >= 1 << 24:
+                        out.append(state & 0xFFFF)
+                        state >>= 16
+                    states[at] = state << 8 | r_row[lane]
+            for lane in inside:
+                at, f = lane % (16 * vectors), f_row[lane]
+                if f == 0:
+                    return False
+                state = states[at]
+                if state >= f << 21:
+                    out.append(state & 0xFFFF)
+                    state >>= 16
+                states[at] = (state // f << tables.PRECISION) + state % f + s_row[lane]
+    return True
+
+
+def decode(data: bytes, tile: Tile, dtype: DType, opened: Opened) -> Words:
+    """The words of a tile. Raises PayloadError FM308 unless `data` is exactly its code."""
+    model = opened.model
+    order = layout.order_of(model, tile)
+    stream = Stream(data, tile.shape[0] * model.phases**2)
+    found = np.zeros((len(model.planes), *tile.shape), np.uint8)
+    above = dict[int, NDArray[np.bool_]]()
+    for number, plane in enumerate(model.planes):
+        lanes, sizes = layout.split(found[number], model.phases)
+        lanes = lanes.copy()
+        for strip in layout.strips(model, tile, sizes):
+            blank = np.full((strip.steps, strip.count), plane.zero, np.uint8)
+            group, index = lanes_of(opened, tile, strip, blank)
+            values = decode_strip(stream, group, plane, index, opened.frequencies[number], above.get(strip.first))
+            strip.take(values, lanes)
+            above[strip.first] = (values == plane.zero) & above.get(strip.first, np.True_)
+        found[number][order] = layout.join(lanes, tile.shape, model.phases)
+    stream.close()
+    return layout.words(found, dtype)
