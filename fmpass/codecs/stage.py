@@ -151,8 +151,8 @@ class MapCoder(Stage):
         """No tile of this shape is coded in fewer bytes than this."""
 
     @abc.abstractmethod
-    def encode(self, words: Words, tile: Tile, dtype: DType, opened: Any) -> bytes:
-        """The bytes of one tile, an array of (channels, rows, columns) words."""
+    def encode(self, words: Words, tile: Tile, dtype: DType, opened: Any) -> bytes | None:
+        """The bytes of one tile, an array of (channels, rows, columns) words; None where it has to travel raw."""
 
     @abc.abstractmethod
     def decode(self, data: bytes, tile: Tile, dtype: DType, opened: Any) -> Words:

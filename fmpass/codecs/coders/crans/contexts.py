@@ -13,9 +13,6 @@ from numpy.typing import NDArray
 
 from fmpass.codecs.coders.crans.model import OWN_TAPS, TAPS_OF_REFERENCE, Plane
 
-GROUP = 64
-"""Lanes that run side by side."""
-
 ENERGY_STEPS = (1, 2, 3, 4, 5, 7, 9, 12, 16, 22, 30, 40, 54, 72, 100)
 FAR_STEPS = (2, 6, 11, 20, 36, 85, 200)
 """Distances of the prediction from zero where no neighbour is zero: rows 0 … 7 of contexts."""
@@ -64,10 +61,9 @@ def median(w: NDArray[np.int64], n: NDArray[np.int64], nw: NDArray[np.int64]) ->
     return low + high - np.clip(nw, low, high)
 
 
-def told(
-    lanes: Lanes, plane: Plane, weights: NDArray[np.int64], bias: NDArray[np.int64], energy: NDArray[np.int64]
-) -> Told:
-    """Prediction and context of every step; `weights`, `bias` and `energy` are those of the group's lanes."""
+def told(lanes: Lanes, plane: Plane, index: NDArray[np.int64]) -> Told:
+    """Prediction and context of every step; `index` (lanes,): the predictor of each lane of the group."""
+    weights, bias, energy = (a[index].astype(np.int64) for a in (plane.weights, plane.bias, plane.energy))
     zero, pitch = plane.zero, lanes.pitch
 
     def of(array: Bytes, steps: int, fill: int) -> NDArray[np.int64]:

@@ -11,13 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fmpass.codecs.coders.crans import cost, layout, tables
-from fmpass.codecs.coders.crans.contexts import GROUP, Lanes, told
-from fmpass.codecs.coders.crans.model import CONTEXTS, MOST_TABLES, OWN_TAPS, SUBTRACT, Model, Plane
+from fmpass.codecs.coders.crans.contexts import Lanes, told
+from fmpass.codecs.coders.crans.model import CONTEXTS, GROUP, MOST_TABLES, OWN_TAPS, SUBTRACT, Model, Plane
 from fmpass.codecs.stage import Tile
 from fmpass.dtypes import DType
 
 MOST_WORDS = 1 << 20
-"""Of a larger tensor only some groups of channels are looked at."""
+"""Of a larger tensor only the middle rows, and then only some groups of channels, are looked at."""
+MOST_COLUMNS = 1 << 14
 
 PREDICTORS = (
     (0, 0, 0, 0, 4096),
@@ -58,6 +59,10 @@ def fit(maps: NDArray[np.generic], dtype: DType) -> Model:
 
 def _sample(maps: NDArray[np.generic]) -> list[NDArray[np.generic]]:
     """Groups of channels of maps: all of them, or every so manieth."""
+    channels, rows, columns = min(maps.shape[1], GROUP), maps.shape[2], min(maps.shape[3], MOST_COLUMNS)
+    few = min(rows, max(1, MOST_WORDS // (channels * columns)))
+    first = (rows - few) // 2
+    maps = maps[:, :, first : first + few, :columns]
     groups = [m[c : c + GROUP] for m in maps for c in range(0, m.shape[0], GROUP)]
     return groups[:: -(-maps.size // MOST_WORDS)]
 
@@ -87,17 +92,11 @@ def _count(model: Model, plane: Plane, parts: list[NDArray[np.uint8]], quiet: li
         values = strip.lay(lanes, plane.zero)
         index = np.zeros(strip.count, np.int64)
         none = np.zeros((strip.count, 0), np.int64)
-        known = told(
-            Lanes(values, strip.active, strip.pitch, none, none),
-            plane,
-            plane.weights[index].astype(np.int64),
-            plane.bias[index].astype(np.int64),
-            plane.energy[index].astype(np.int64),
-        )
+        known = told(Lanes(values, strip.active, strip.pitch, none, none), plane, index)
         context = known.context.astype(np.int64)
         if quiet is not None:
             above, _ = layout.split(quiet[number].astype(np.uint8), 1)
-            context += CONTEXTS * strip.lay(above, 0)
+            context += CONTEXTS * strip.lay(above, 0).astype(np.int64)
         at = context[strip.active] * 256
         plain += np.bincount(at + values[strip.active], minlength=size)
         differences += np.bincount(at + (values - known.prediction)[strip.active], minlength=size)

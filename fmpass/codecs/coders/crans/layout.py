@@ -7,12 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fmpass.codecs.coders.crans.contexts import GROUP
-from fmpass.codecs.coders.crans.model import CHUNK, Model
+from fmpass.codecs.coders.crans.model import CHUNK, GROUP, Model
 from fmpass.codecs.stage import Tile
 from fmpass.dtypes import DType
 
 Bytes = NDArray[np.uint8]
+
+MOST_STEPS = 1 << 26
+"""Steps times lanes of a row that a tile may have."""
 
 
 def planes(words: NDArray[np.generic], dtype: DType) -> Bytes:
@@ -96,14 +98,22 @@ def lane_indices(model: Model, tile: Tile) -> NDArray[np.int64]:
     return np.arange(count) + tile.first_channel * model.phases**2 if model.channels else np.zeros(count, np.int64)
 
 
+def fits(model: Model, tile: Tile) -> bool:
+    """Whether a tile begins and ends where groups of the model do, and is not too wide for its lanes."""
+    count = tile.shape[0] * model.phases**2
+    row = 16 if count <= 16 else 32 if count <= 32 else 64
+    height, width = (-(-n // model.phases) for n in tile.shape[1:])
+    if row * (height * (width + 1) + 16) > MOST_STEPS:
+        return False
+    first, end = tile.first_channel, tile.first_channel + tile.shape[0]
+    return model.channels == 0 or (first % CHUNK == 0 and (tile.shape[0] % CHUNK == 0 or end == model.channels))
+
+
 def order_of(model: Model, tile: Tile) -> NDArray[np.int64]:
-    """The channel of the tile at each place; an order that leaves the tile does not hold in it."""
-    places = np.arange(tile.shape[0])
+    """The channel of the tile at each place."""
     if model.order is None:
-        return places
-    order = model.order[tile.first_channel : tile.first_channel + tile.shape[0]] - tile.first_channel
-    inside = (order >= 0) & (order < tile.shape[0])
-    return order if inside.all() and tile.first_channel % CHUNK == 0 else places
+        return np.arange(tile.shape[0])
+    return model.order[tile.first_channel : tile.first_channel + tile.shape[0]] - tile.first_channel
 
 
 def strips(model: Model, tile: Tile, sizes: NDArray[np.int64]) -> list[Strip]:

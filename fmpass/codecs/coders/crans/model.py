@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,8 @@ SUBTRACT = 0x80
 MOST_TABLES = 64
 MOST_REFERENCES = 4
 MOST_LEVEL = 7
+GROUP = 64
+"""Lanes that run side by side."""
 CHUNK = 256
 """Channels that a tile has a multiple of, or all; an order stays within them."""
 
@@ -96,13 +99,21 @@ class Model:
         version, planes, phases, k, channels, ordered = _HEAD.unpack_from(data)
         if version != _VERSION:
             raise corrupt("the model is of an unknown version")
-        if not 1 <= planes <= 4 or phases not in (1, 2) or k > MOST_REFERENCES or ordered > (channels > 0):
+        alone = channels == 0  # one lane for all: it has neither references nor an order
+        if (
+            not 1 <= planes <= 4
+            or phases not in (1, 2)
+            or k > MOST_REFERENCES
+            or ordered > 1
+            or (alone and k + ordered)
+        ):
             raise corrupt("the head of the model is out of range")
         cut = _Cut(data, _HEAD.size)
         order = _order(cut.take("u1", channels)) if ordered else None
         lanes = max(channels * phases * phases, 1)
         levels, references = cut.take("u1", lanes), cut.take("u1", lanes * k).reshape(lanes, k)
-        if levels.max() > MOST_LEVEL or (references > 127).any():
+        group = np.minimum(GROUP, lanes - np.arange(lanes) // GROUP * GROUP)
+        if levels.max() > MOST_LEVEL or (references > 127).any() or (references & 63 >= group[:, None]).any():
             raise corrupt("a level or reference of the model is out of range")
         taps = OWN_TAPS + TAPS_OF_REFERENCE * k
         found = [
@@ -134,7 +145,7 @@ class _Cut:
     def __init__(self, data: bytes, at: int) -> None:
         self.data, self.at = data, at
 
-    def take(self, kind: str, count: int) -> NDArray[np.generic]:
+    def take(self, kind: str, count: int) -> NDArray[Any]:
         nbytes = np.dtype(kind).itemsize * count
         if self.at + nbytes > len(self.data):
             raise corrupt("the model is cut short")

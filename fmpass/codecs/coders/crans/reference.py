@@ -13,6 +13,7 @@ from fmpass.codecs.coders.crans.layout import Strip
 from fmpass.codecs.coders.crans.model import CONTEXTS, SUBTRACT, Model
 from fmpass.codecs.coders.crans.stepwise import decode_strip
 from fmpass.codecs.coders.crans.stream import LOWEST, Stream, state_count
+from fmpass.codecs.corrupt import corrupt
 from fmpass.codecs.stage import Tile, Words
 from fmpass.dtypes import DType
 
@@ -43,43 +44,36 @@ def lanes_of(opened: Opened, tile: Tile, strip: Strip, values: Bytes) -> tuple[L
 
 
 def encode(words: Words, tile: Tile, dtype: DType, opened: Opened) -> bytes | None:
-    """The code of a tile, None where a byte has neither a frequency nor an escape."""
-    symbols = list[tuple[Strip, Bytes, Bytes, NDArray[np.bool_]]]()
-    model, above = opened.model, dict[int, NDArray[np.bool_]]()
+    """The code of a tile, None where a byte has neither a frequency nor an escape, or the tile fits no groups."""
+    model = opened.model
+    if not layout.fits(model, tile):
+        return None
     order = layout.order_of(model, tile)
-    for number, (bytes_, plane) in enumerate(zip(layout.planes(words, dtype), model.planes, strict=True)):
-        lanes, sizes = layout.split(bytes_[order], model.phases)
-        for strip in layout.strips(model, tile, sizes):
-            values = strip.lay(lanes, plane.zero)
+    split = [layout.split(bytes_[order], model.phases) for bytes_ in layout.planes(words, dtype)]
+    parts: list[tuple[int, NDArray[np.int64], Bytes, NDArray[np.bool_]]] = []
+    for strip in layout.strips(model, tile, split[0][1]):
+        quiet = np.ones(strip.active.shape, np.bool_)
+        for number, plane in enumerate(model.planes):
+            values = strip.lay(split[number][0], plane.zero)
             group, index = lanes_of(opened, tile, strip, values)
-            known = told(
-                group,
-                plane,
-                plane.weights[index].astype(np.int64),
-                plane.bias[index].astype(np.int64),
-                plane.energy[index].astype(np.int64),
-            )
-            context = known.context.astype(np.int64)
-            if number:
-                context += CONTEXTS * above[strip.first]
-            meaning = plane.contexts[context]
-            symbol = np.where(meaning & SUBTRACT, values - known.prediction, values)
-            symbols.append((strip, meaning & 63, symbol, strip.active))
-            above[strip.first] = (values == plane.zero) & above.get(strip.first, np.True_)
-    per_plane = len(symbols) // len(model.planes)
+            known = told(group, plane, index)
+            context = known.context.astype(np.int64) + (CONTEXTS * quiet if number else 0)
+            meaning = plane.contexts[context].astype(np.int64)
+            symbol = (values - np.where(meaning & SUBTRACT, known.prediction, 0)).astype(np.uint8)
+            parts.append((number, meaning & 63, symbol, strip.active))
+            quiet &= values == plane.zero
     vectors = state_vectors(words.size)
     states = [LOWEST] * state_count(vectors, tile.shape[0] * model.phases**2)
     out: list[int] = []  # backwards
-    for place in range(len(symbols) - 1, -1, -1):
-        strip, table, symbol, active = symbols[place]
-        if not _encode_strip(opened.frequencies[place // per_plane], table, symbol, active, vectors, states, out):
+    for number, table, symbol, active in reversed(parts):
+        if not _encode_strip(opened.frequencies[number], table, symbol, active, vectors, states, out):
             return None
     return bytes([vectors]) + np.array(states, "<u4").tobytes() + np.array(out[::-1], "<u2").tobytes()
 
 
 def _encode_strip(
     frequencies: NDArray[np.int64],
-    table: Bytes,
+    table: NDArray[np.int64],
     symbol: Bytes,
     active: NDArray[np.bool_],
     vectors: int,
@@ -120,19 +114,21 @@ def _encode_strip(
 def decode(data: bytes, tile: Tile, dtype: DType, opened: Opened) -> Words:
     """The words of a tile. Raises PayloadError FM308 unless `data` is exactly its code."""
     model = opened.model
-    order = layout.order_of(model, tile)
+    if not layout.fits(model, tile):
+        raise corrupt("a tile does not fit to the groups of the model")
     stream = Stream(data, tile.shape[0] * model.phases**2)
-    found = np.zeros((len(model.planes), *tile.shape), np.uint8)
-    above = dict[int, NDArray[np.bool_]]()
-    for number, plane in enumerate(model.planes):
-        lanes, sizes = layout.split(found[number], model.phases)
-        lanes = lanes.copy()
-        for strip in layout.strips(model, tile, sizes):
-            blank = np.full((strip.steps, strip.count), plane.zero, np.uint8)
-            group, index = lanes_of(opened, tile, strip, blank)
-            values = decode_strip(stream, group, plane, index, opened.frequencies[number], above.get(strip.first))
-            strip.take(values, lanes)
-            above[strip.first] = (values == plane.zero) & above.get(strip.first, np.True_)
-        found[number][order] = layout.join(lanes, tile.shape, model.phases)
+    blank, sizes = layout.split(np.zeros(tile.shape, np.uint8), model.phases)
+    lanes = [blank.copy() for _ in model.planes]
+    for strip in layout.strips(model, tile, sizes):
+        quiet = np.ones(strip.active.shape, np.bool_)
+        for number, plane in enumerate(model.planes):
+            nothing = np.full(strip.active.shape, plane.zero, np.uint8)
+            group, index = lanes_of(opened, tile, strip, nothing)
+            above = quiet if number else None
+            values = decode_strip(stream, group, plane, index, opened.frequencies[number], above)
+            strip.take(values, lanes[number])
+            quiet &= values == plane.zero
     stream.close()
+    found = np.zeros((len(model.planes), *tile.shape), np.uint8)
+    found[:, layout.order_of(model, tile)] = [layout.join(part, tile.shape, model.phases) for part in lanes]
     return layout.words(found, dtype)
