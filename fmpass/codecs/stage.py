@@ -7,6 +7,7 @@ are printed from them. `reference.py` beside it is plain numpy and the truth; `k
 from __future__ import annotations
 
 import abc
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -140,6 +141,10 @@ class MapCoder(Stage):
 
     def fit(self, maps: Words, dtype: DType) -> bytes:
         """The model of a whole tensor, an array of (maps, channels, rows, columns) words."""
+        return b""
+
+    def calibrate(self, maps: Sequence[Words], dtype: DType) -> bytes:
+        """The model for other tensors like these, arrays of (maps, channels, rows, columns) words of one edge."""
         return b""
 
     def open(self, model: bytes, dtype: DType, channels: int) -> Any:

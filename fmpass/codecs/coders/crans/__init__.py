@@ -6,10 +6,11 @@ least-squares weights over neighbours and other channels; coding by interleaved 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from fmpass.codecs.coders.crans import fit, reference
+from fmpass.codecs.coders.crans import calibrate, fit, reference
 from fmpass.codecs.coders.crans.model import CHUNK, Model
 from fmpass.codecs.coders.crans.reference import Opened
 from fmpass.codecs.corrupt import corrupt
@@ -42,6 +43,9 @@ class Crans(MapCoder):
 
     def fit(self, maps: Words, dtype: DType) -> bytes:
         return fit.fit(maps, dtype).to_bytes()
+
+    def calibrate(self, maps: Sequence[Words], dtype: DType) -> bytes:
+        return calibrate.calibrate(maps, dtype).to_bytes()
 
     def open(self, model: bytes, dtype: DType, channels: int) -> Opened:
         found = Model.from_bytes(model)
