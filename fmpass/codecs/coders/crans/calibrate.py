@@ -6,12 +6,13 @@ reweighted by the error around a pixel as in them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fmpass.codecs.coders.crans import grouping, merge, predictors, windows
+from fmpass.codecs.coders.crans import fit, grouping, merge, phases, predictors, windows
+from fmpass.codecs.coders.crans.census import census
 from fmpass.codecs.coders.crans.contexts import GROUP
 from fmpass.codecs.coders.crans.fit import Counts
 from fmpass.codecs.coders.crans.model import Model, Plane
@@ -21,6 +22,11 @@ from fmpass.dtypes import DType
 
 PIXELS = 16384
 """Pixels of each lane that are looked at."""
+_ALL_PIXELS = 1 << 20
+"""Pixels of all lanes together, where they share a predictor."""
+LEAST_PIXELS = 32
+"""With fewer a lane has no predictor of its own."""
+_MOST_CHANNELS = 1 << 14
 _SEED = 20000
 
 Ints = NDArray[np.int64]
@@ -35,23 +41,40 @@ class Calibrated:
 
 
 def calibrate(maps: Maps, dtype: DType) -> Model:
-    """The model for arrays of (maps, channels, rows, columns) words of one edge."""
+    """The model for arrays of (maps, channels, rows, columns) words of one edge; the same for the same arrays."""
+    maps = [m for m in maps if m.size]
+    if not maps:
+        return fit.fit(np.zeros((1, 1, 1, 1), dtype.word_dtype), dtype)
     rng = np.random.default_rng(_SEED)
-    zero = _zero(maps, dtype, rng)
-    order = grouping.order(maps, dtype, rng)
-    return _with_phases(maps, dtype, 1, zero, order, rng).model
-
-
-def _with_phases(
-    maps: Maps, dtype: DType, phases: int, zero: int, order: Ints | None, rng: np.random.Generator
-) -> Calibrated:
     channels = maps[0].shape[1]
-    places = order if order is not None else np.arange(channels)
+    per_lane = channels <= _MOST_CHANNELS and sum(m.size for m in maps) >= LEAST_PIXELS * channels
+    if not per_lane:
+        return _shared(maps, dtype, rng)
+    order = grouping.order(maps, dtype, GROUP, rng)
+    zero = _zeros(maps, dtype, rng)[0]
+    found = _first_plane(maps, dtype, Model(channels, 1, *_no_lanes(), (), order), zero, rng)
+    if dtype.word_bits > 8:
+        return _with_lower(found.model, _shared(maps, dtype, rng))
+    if phases.may_pay(maps, dtype, rng):
+        order = grouping.order(maps, dtype, GROUP // 4, rng)
+        other = _first_plane(maps, dtype, Model(channels, 2, *_no_lanes(), (), order), zero, rng)
+        found = min(found, other, key=lambda calibrated: calibrated.bits)
+    return found.model
+
+
+def _no_lanes() -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Levels and references of a lane that has none."""
+    return np.zeros(1, np.uint8), np.zeros((1, 0), np.uint8)
+
+
+def _first_plane(maps: Maps, dtype: DType, model: Model, zero: int, rng: np.random.Generator) -> Calibrated:
+    """A model of the channels, phases and order of `model`, of the first plane only."""
+    places = np.arange(model.channels) if model.order is None else model.order
     groups: list[Group] = []
-    for first in range(0, channels, GROUP // phases**2):
-        where = windows.places(maps, phases, PIXELS, rng)
-        cut = windows.cut(maps, where, places[first : first + GROUP // phases**2], phases, dtype)
-        groups.append(predictors.group(cut.plane(0, zero), rng))
+    for first in range(0, model.channels, GROUP // model.phases**2):
+        where = windows.places(maps, model.phases, PIXELS, rng)
+        channels = places[first : first + GROUP // model.phases**2]
+        groups.append(predictors.group(windows.cut(maps, where, channels, model.phases, dtype).plane(0, zero), rng))
     counts = Counts(
         np.sum([g.counts.plain for g in groups], axis=0), np.sum([g.counts.differences for g in groups], axis=0)
     )
@@ -59,10 +82,10 @@ def _with_phases(
     weights = np.concatenate([g.by.weights for g in groups]).astype(np.int16)
     bias = np.concatenate([g.by.bias for g in groups]).astype(np.int32)
     plane = Plane(zero, weights, bias, np.concatenate([g.energy for g in groups]), contexts, grades)
-    level = np.concatenate([g.levels for g in groups])
+    levels = np.concatenate([g.levels for g in groups]).astype(np.uint8)
     references = np.concatenate([_references(g) for g in groups])
-    model = Model(channels, phases, level.astype(np.uint8), references, (plane,), order)
-    return Calibrated(model, bits / int(counts.plain.sum()))
+    found = replace(model, levels=levels, references=references, planes=(plane,))
+    return Calibrated(found, bits / int(counts.plain.sum()))
 
 
 def _references(group: Group) -> NDArray[np.uint8]:
@@ -72,9 +95,38 @@ def _references(group: Group) -> NDArray[np.uint8]:
     return np.where(there, group.by.references | (behind == 2) << 6, 0).astype(np.uint8)
 
 
-def _zero(maps: Maps, dtype: DType, rng: np.random.Generator) -> int:
-    """The byte that occurs most."""
+def _shared(maps: Maps, dtype: DType, rng: np.random.Generator) -> Model:
+    """A model with one predictor of each plane, as `fit` has it, but counted over all maps."""
+    channels = maps[0].shape[1]
+    where = windows.places(maps, 1, max(1, _ALL_PIXELS // channels), rng)
+    zeros = _zeros(maps, dtype, rng)
+    best: list[tuple[float, Plane]] = []
+    for weights in fit.PREDICTORS:
+        planes = tuple(fit.blank_plane(zero, weights) for zero in zeros)
+        counted = census(Model(0, 1, *_no_lanes(), planes), maps, dtype, where)
+        found: list[tuple[float, Plane]] = []
+        for plane, counts in zip(planes, counted, strict=True):
+            contexts, grades, bits = merge.tabled(counts)
+            found.append((bits, replace(plane, contexts=contexts, grades=grades)))
+        best = [min(pair, key=lambda p: p[0]) for pair in zip(best, found, strict=True)] if best else found
+    return Model(0, 1, *_no_lanes(), tuple(plane for _, plane in best))
+
+
+def _with_lower(model: Model, shared: Model) -> Model:
+    """A model with the lower planes of `shared`, the same for every lane."""
+    first, lanes = model.planes[0], model.lanes
+    lower: list[Plane] = []
+    for plane in shared.planes[1:]:
+        weights = np.zeros_like(first.weights)
+        weights[:, : plane.weights.shape[1]] = plane.weights
+        bias, energy = np.tile(plane.bias, lanes), np.tile(plane.energy, (lanes, 1))
+        lower.append(replace(plane, weights=weights, bias=bias, energy=energy))
+    return replace(model, planes=(first, *lower))
+
+
+def _zeros(maps: Maps, dtype: DType, rng: np.random.Generator) -> list[int]:
+    """The byte of each plane that occurs most."""
     where = windows.places(maps, 1, PIXELS, rng)
     channels = np.arange(maps[0].shape[1])[:: -(-maps[0].shape[1] // GROUP)]
     cut = windows.cut(maps, where, channels, 1, dtype)
-    return int(np.argmax(np.bincount(cut.bytes_[0][:, cut.core].reshape(-1), minlength=256)))
+    return [int(np.argmax(np.bincount(plane[:, cut.core].reshape(-1), minlength=256))) for plane in cut.bytes_]

@@ -47,8 +47,8 @@ def fit(maps: NDArray[np.generic], dtype: DType) -> Model:
         zero = int(np.argmax(sum(np.bincount(b.reshape(-1), minlength=256) for b in bytes_)))
         best: tuple[int, Plane] | None = None
         for weights in PREDICTORS:
-            counts = _count(blank, _plane(zero, weights), bytes_, quiet if number else None)
-            bits, plane = _tabled(_plane(zero, weights), counts)
+            counts = _count(blank, blank_plane(zero, weights), bytes_, quiet if number else None)
+            bits, plane = _tabled(blank_plane(zero, weights), counts)
             if best is None or bits < best[0]:
                 best = bits, plane
         assert best is not None
@@ -67,7 +67,8 @@ def _sample(maps: NDArray[np.generic]) -> list[NDArray[np.generic]]:
     return groups[:: -(-maps.size // MOST_WORDS)]
 
 
-def _plane(zero: int, weights: tuple[int, ...]) -> Plane:
+def blank_plane(zero: int, weights: tuple[int, ...]) -> Plane:
+    """A plane of one predictor, without contexts and tables."""
     padded = np.array([(*weights, *[0] * (OWN_TAPS - len(weights)))], np.int16)
     bias = np.array([zero * (4096 - sum(weights))], np.int32)
     none = np.zeros(0, np.uint8)

@@ -1,4 +1,4 @@
-"""Which channels share a group of 64: those that tell most of each other."""
+"""Which channels share a group: those that tell most of each other."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fmpass.codecs.coders.crans import windows
-from fmpass.codecs.coders.crans.contexts import GROUP
 from fmpass.codecs.coders.crans.model import CHUNK
 from fmpass.codecs.coders.crans.windows import Maps
 from fmpass.dtypes import DType
@@ -18,17 +17,17 @@ _PIXELS = 4096
 _TEMPERATURES = (*np.geomspace(0.02, 0.001, 8).tolist(), 0.0, 0.0)
 
 
-def order(maps: Maps, dtype: DType, rng: np.random.Generator) -> Ints | None:
-    """(channels,) the channel at each place, within chunks of 256; None where one group holds all."""
+def order(maps: Maps, dtype: DType, size: int, rng: np.random.Generator) -> Ints | None:
+    """(channels,) the channel at each place, for groups of `size` within chunks of 256; None where one holds all."""
     channels = maps[0].shape[1]
-    if channels <= GROUP:
+    if channels <= size:
         return None
     where = windows.places(maps, 1, _PIXELS, rng)
     found: list[Ints] = []
     for first in range(0, channels, CHUNK):
         inside = np.arange(first, min(first + CHUNK, channels))
-        if inside.size > GROUP:
-            inside = inside[_arranged(_information(windows.cut(maps, where, inside, 1, dtype)), rng)]
+        if inside.size > size:
+            inside = inside[_arranged(_information(windows.cut(maps, where, inside, 1, dtype)), size, rng)]
         found.append(inside)
     return np.concatenate(found)
 
@@ -45,10 +44,10 @@ def _information(cut: windows.Cut) -> Floats:
     return found
 
 
-def _arranged(worth: Floats, rng: np.random.Generator) -> Ints:
+def _arranged(worth: Floats, size: int, rng: np.random.Generator) -> Ints:
     """An order in which neighbours share a group: swaps of two, annealed, that raise the sum of `worth` in groups."""
     count = len(worth)
-    group = np.arange(count) // GROUP
+    group = np.arange(count) // size
     inside = np.stack([worth[:, group == g].sum(axis=1) for g in range(group[-1] + 1)], axis=1)
     every = np.arange(count)
     for temperature in _TEMPERATURES:
