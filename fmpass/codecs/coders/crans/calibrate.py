@@ -13,9 +13,8 @@ from numpy.typing import NDArray
 
 from fmpass.codecs.coders.crans import fit, grouping, merge, phases, predictors, windows
 from fmpass.codecs.coders.crans.census import census
-from fmpass.codecs.coders.crans.contexts import GROUP
 from fmpass.codecs.coders.crans.fit import Counts
-from fmpass.codecs.coders.crans.model import Model, Plane
+from fmpass.codecs.coders.crans.model import GROUP, Model, Plane
 from fmpass.codecs.coders.crans.predictors import Group
 from fmpass.codecs.coders.crans.windows import Maps
 from fmpass.dtypes import DType

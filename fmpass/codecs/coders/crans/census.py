@@ -6,10 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fmpass.codecs.coders.crans import merge, windows
-from fmpass.codecs.coders.crans.contexts import GROUP
 from fmpass.codecs.coders.crans.fit import Counts
 from fmpass.codecs.coders.crans.known import Known, Predictors
-from fmpass.codecs.coders.crans.model import CONTEXTS, SUBTRACT, Model, Plane
+from fmpass.codecs.coders.crans.model import CONTEXTS, GROUP, SUBTRACT, Model, Plane
 from fmpass.codecs.coders.crans.windows import Maps, Places
 from fmpass.dtypes import DType
 

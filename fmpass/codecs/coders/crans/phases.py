@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from fmpass.codecs.coders.crans import windows
-from fmpass.codecs.coders.crans.contexts import GROUP
+from fmpass.codecs.coders.crans.model import GROUP
 from fmpass.codecs.coders.crans.windows import Maps
 from fmpass.dtypes import DType
 
