@@ -14,6 +14,10 @@ from fmpass.dtypes import DType
 
 Ints = NDArray[np.int64]
 
+_PIXELS = 1 << 20
+"""Pixels of all lanes together that a price is told from."""
+_SEED = 20001
+
 
 def census(model: Model, maps: Maps, dtype: DType, where: Places) -> list[Counts]:
     """The counts of every plane of the model, whose contexts need not be known."""
@@ -46,6 +50,17 @@ def price(model: Model, counts: list[Counts]) -> float:
         taken = np.where((plane.contexts & SUBTRACT)[:, None], counted.differences, counted.plain)
         total += float((taken * np.where(taken > 0, bits, 0)).sum())
     return total
+
+
+def price_of(model: Model, maps: Maps, dtype: DType) -> float:
+    """Bits a word of maps by a model, from a sample of them."""
+    maps = [m for m in maps if m.size]
+    if not maps:
+        return 0.0
+    rng = np.random.default_rng(_SEED)
+    where = windows.places(maps, model.phases, max(1, _PIXELS // maps[0].shape[1]), rng)
+    counts = census(model, maps, dtype, where)
+    return price(model, counts) / max(1, int(counts[0].plain.sum()))
 
 
 def _predictors(model: Model, plane: Plane, index: Ints) -> Predictors:
