@@ -13,16 +13,16 @@ from numpy.typing import NDArray
 
 from fmpass.codecs.coders.crans import fit, grouping, merge, phases, predictors, windows
 from fmpass.codecs.coders.crans.census import census
-from fmpass.codecs.coders.crans.fit import Counts
 from fmpass.codecs.coders.crans.model import GROUP, Model, Plane
 from fmpass.codecs.coders.crans.predictors import Group
 from fmpass.codecs.coders.crans.windows import Maps
 from fmpass.dtypes import DType
 
-PIXELS = 16384
-"""Pixels of each lane that are looked at."""
-_ALL_PIXELS = 1 << 20
-"""Pixels of all lanes together, where they share a predictor."""
+PIXELS = 32768
+"""Pixels of each lane that its predictor is made of."""
+_TABLE_PIXELS = 65536
+_ALL_PIXELS = 1 << 22
+"""Pixels of all lanes together that tables are made of."""
 LEAST_PIXELS = 32
 """With fewer a lane has no predictor of its own."""
 _MOST_CHANNELS = 1 << 14
@@ -74,17 +74,21 @@ def _first_plane(maps: Maps, dtype: DType, model: Model, zero: int, rng: np.rand
         where = windows.places(maps, model.phases, PIXELS, rng)
         channels = places[first : first + GROUP // model.phases**2]
         groups.append(predictors.group(windows.cut(maps, where, channels, model.phases, dtype).plane(0, zero), rng))
-    counts = Counts(
-        np.sum([g.counts.plain for g in groups], axis=0), np.sum([g.counts.differences for g in groups], axis=0)
-    )
-    contexts, grades, bits = merge.tabled(counts)
     weights = np.concatenate([g.by.weights for g in groups]).astype(np.int16)
     bias = np.concatenate([g.by.bias for g in groups]).astype(np.int32)
-    plane = Plane(zero, weights, bias, np.concatenate([g.energy for g in groups]), contexts, grades)
+    energy = np.concatenate([g.energy for g in groups])
     levels = np.concatenate([g.levels for g in groups]).astype(np.uint8)
     references = np.concatenate([_references(g) for g in groups])
-    found = replace(model, levels=levels, references=references, planes=(plane,))
-    return Calibrated(found, bits / int(counts.plain.sum()))
+    none = np.zeros(0, np.uint8)
+    plane = Plane(zero, weights, bias, energy, none, none)
+    found = replace(
+        model, levels=levels, references=references, planes=(Plane(zero, weights, bias, energy, none, none),)
+    )
+    where = windows.places(maps, model.phases, min(_TABLE_PIXELS, max(PIXELS, _ALL_PIXELS // model.channels)), rng)
+    (counts,) = census(found, maps, dtype, where)
+    contexts, grades, bits = merge.tabled(counts)
+    plane = replace(plane, contexts=contexts, grades=grades)
+    return Calibrated(replace(found, planes=(plane,)), bits / int(counts.plain.sum()))
 
 
 def _references(group: Group) -> NDArray[np.uint8]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,6 +19,8 @@ Ints = NDArray[np.int64]
 _PIXELS = 1 << 20
 """Pixels of all lanes together that a price is told from."""
 _SEED = 20001
+_CHUNK = 1 << 20
+"""Pixels of a channel times channels that are looked at together."""
 
 
 def census(model: Model, maps: Maps, dtype: DType, where: Places) -> list[Counts]:
@@ -25,8 +29,9 @@ def census(model: Model, maps: Maps, dtype: DType, where: Places) -> list[Counts
     channels = maps[0].shape[1]
     order = model.order if model.order is not None else np.arange(channels)
     per_group = GROUP // model.phases**2
-    for first in range(0, channels, per_group):
-        cut = windows.cut(maps, where, order[first : first + per_group], model.phases, dtype)
+    firsts = range(0, channels, per_group)
+    for first, part in itertools.product(firsts, where.parts(_CHUNK // min(channels, per_group))):
+        cut = windows.cut(maps, part, order[first : first + per_group], model.phases, dtype)
         lanes = cut.bytes_.shape[1]
         index = np.arange(lanes) + first * model.phases**2 if model.channels else np.zeros(lanes, np.int64)
         quiet = np.ones((lanes, len(cut.core)), np.bool_)

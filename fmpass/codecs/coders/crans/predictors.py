@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fmpass.codecs.coders.crans import gram, levels
-from fmpass.codecs.coders.crans.fit import Counts
 from fmpass.codecs.coders.crans.gram import FEATURES, Fits
 from fmpass.codecs.coders.crans.known import Known, Predictors
 from fmpass.codecs.coders.crans.model import CONTEXTS, MOST_REFERENCES, OWN_TAPS, TAPS_OF_REFERENCE
@@ -17,11 +16,11 @@ from fmpass.codecs.coders.crans.windows import Windows
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-FIT_PIXELS = 8192
+FIT_PIXELS = 16384
 """Pixels of each lane in a Gram matrix."""
 _PIXELS_OF_REFERENCE = 64
 """A lane gets one reference for so many pixels."""
-_ROUNDS = (1, 2)
+_ROUNDS = (1, 2, 3)
 """Powers of the mean error around a pixel that its square is divided by, one round after the other."""
 _MOST_WEIGHT = 16383
 _MOST_BIAS = 1 << 29
@@ -29,12 +28,21 @@ _MOST_BIAS = 1 << 29
 
 @dataclass(frozen=True)
 class Group:
-    """Lanes of a group with all that a model says of their first plane, and how often what occurs."""
+    """Lanes of a group with all that a model says of their first plane but contexts and tables."""
 
     by: Predictors
     energy: NDArray[np.uint8]
     levels: Ints
-    counts: Counts
+
+
+@dataclass(frozen=True)
+class Told:
+    """What predictors tell of the core of windows: (lanes, pixels) contexts, predictions and the bytes themselves."""
+
+    by: Predictors
+    context: NDArray[np.uint8]
+    prediction: NDArray[np.uint8]
+    value: NDArray[np.uint8]
 
 
 def group(windows: Windows, rng: np.random.Generator) -> Group:
@@ -46,26 +54,28 @@ def group(windows: Windows, rng: np.random.Generator) -> Group:
     means = gram.center(found).astype(np.float64)
     fits = Fits(gram.gram(found))
     most = min(MOST_REFERENCES, len(core) // _PIXELS_OF_REFERENCE)
-    gains = gram.gains(fits, np.stack(fits.taps), np.arange(windows.lanes))
-    level = levels.levels(gains, rng)
-    references, used = levels.references(fits, level, most, gains)
+    chosen = levels.choose(fits, most, rng)
+    fits.taps, references, used = chosen.taps, chosen.references, chosen.used
 
     def by(weights: list[Floats]) -> Predictors:
         found = [_model_weights(w, fits.taps[i], int(used[i]), means, i) for i, w in enumerate(weights)]
         return Predictors(np.stack([w for w, _ in found]), np.array([b for _, b in found]), references, used)
 
-    tries = [Known(windows, by([fits.solve(lane) for lane in range(windows.lanes)]))]
+    def tell(known: Known) -> Told:
+        return Told(known.by, known.contexts(known.energy()), known.predicted(), known.coded())
+
+    known = Known(windows, by([fits.solve(lane) for lane in range(windows.lanes)]))
+    tries = [tell(known)]
     places = np.searchsorted(windows.core, core)
     for power in _ROUNDS:
-        before = tries[-1]
-        weights = [_reweighted(fits, found, lane, before.local(lane)[places], power) for lane in range(windows.lanes)]
-        tries.append(Known(windows, by(weights)))
-    medians = Predictors(np.zeros_like(tries[0].by.weights), np.zeros_like(tries[0].by.bias), references, used)
+        weights = [_reweighted(fits, found, lane, known.local(lane)[places], power) for lane in range(windows.lanes)]
+        known = Known(windows, by(weights))
+        tries.append(tell(known))
+    medians = Predictors(np.zeros_like(known.by.weights), np.zeros_like(known.by.bias), references, used)
     medians.weights[:, 4] = 4096
-    tries.append(Known(windows, medians))
-    chosen = _best(tries)
-    energy = chosen.energy()
-    return Group(chosen.by, energy, level, count(chosen, energy))
+    tries.append(tell(Known(windows, medians)))
+    best = Known(windows, _best(tries))
+    return Group(best.by, best.energy(), chosen.levels)
 
 
 def _reweighted(fits: Fits, found: NDArray[np.float32], lane: int, error: NDArray[np.float32], power: int) -> Floats:
@@ -92,35 +102,23 @@ def _model_weights(weights: Floats, taps: Ints, used: int, means: Floats, lane: 
     return found, int(np.clip(np.rint(bias), -_MOST_BIAS, _MOST_BIAS))
 
 
-def _best(tries: list[Known]) -> Known:
+def _best(tries: list[Told]) -> Predictors:
     """For each lane the predictor under which its bytes take least, by tables that all lanes and predictors share."""
-    told = [(t.contexts(t.energy()), t.predicted(), t.coded()) for t in tries]
     counts = np.zeros((2, CONTEXTS * 256), np.int64)
-    for context, prediction, value in told:
-        at = context.astype(np.int64) << 8
-        counts[0] += np.bincount((at + value).reshape(-1), minlength=counts.shape[1])
-        counts[1] += np.bincount((at + (value - prediction)).reshape(-1), minlength=counts.shape[1])
+    for told in tries:
+        at = told.context.astype(np.int64) << 8
+        counts[0] += np.bincount((at + told.value).reshape(-1), minlength=counts.shape[1])
+        counts[1] += np.bincount((at + (told.value - told.prediction)).reshape(-1), minlength=counts.shape[1])
     both = counts.reshape(2, CONTEXTS, 256) + 0.02
     bits = np.log2(both.sum(axis=2, keepdims=True)) - np.log2(both)
     cheaper = ((both - 0.02) * bits).sum(axis=2).argmin(axis=0).astype(np.uint8)
     lengths = bits[cheaper, np.arange(CONTEXTS)].astype(np.float32).reshape(-1)
     costs: list[Floats] = []
-    for context, prediction, value in told:
-        symbol = value - prediction * cheaper[context]
-        costs.append(lengths[(context.astype(np.int32) << 8) + symbol].sum(axis=1, dtype=np.float64))
+    for told in tries:
+        symbol = told.value - told.prediction * cheaper[told.context]
+        costs.append(lengths[(told.context.astype(np.int32) << 8) + symbol].sum(axis=1, dtype=np.float64))
     pick = np.argmin(np.stack(costs), axis=0)
     lanes = np.arange(len(pick))
     first = tries[0].by
     weights, bias = np.stack([t.by.weights for t in tries]), np.stack([t.by.bias for t in tries])
-    by = Predictors(weights[pick, lanes], bias[pick, lanes], first.references, first.used)
-    return Known(tries[0].windows, by)
-
-
-def count(known: Known, energy: NDArray[np.uint8]) -> Counts:
-    """How often each byte, and each difference from the prediction, occurs in each context."""
-    at = known.contexts(energy).astype(np.int64) << 8
-    value = known.coded()
-    size = CONTEXTS * 256
-    plain = np.bincount((at + value).reshape(-1), minlength=size)
-    differences = np.bincount((at + (value - known.predicted())).reshape(-1), minlength=size)
-    return Counts(plain.reshape(CONTEXTS, 256), differences.reshape(CONTEXTS, 256))
+    return Predictors(weights[pick, lanes], bias[pick, lanes], first.references, first.used)

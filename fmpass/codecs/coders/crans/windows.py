@@ -6,7 +6,7 @@ In a window the lanes lie over each other, not one behind the other as in a tile
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import numpy as np
@@ -18,7 +18,7 @@ from fmpass.dtypes import DType
 HALO = 2
 """Rows above and columns at either side: an error beside a byte has neighbours of its own."""
 
-_ROWS, _COLUMNS = 24, 32
+_ROWS, _COLUMNS = 12, 16
 
 Scalar = TypeVar("Scalar", bound=np.generic)
 
@@ -33,10 +33,10 @@ class Places:
     columns: int
     found: list[tuple[int, int, int, int]]
 
-    @property
-    def pixels(self) -> int:
-        """Pixels of a lane in all windows, at most."""
-        return self.rows * self.columns * len(self.found)
+    def parts(self, pixels: int) -> list[Places]:
+        """The same windows, in parts of about so many pixels."""
+        count = max(1, pixels // (self.rows * self.columns))
+        return [replace(self, found=self.found[i : i + count]) for i in range(0, len(self.found), count)]
 
 
 def places(maps: Maps, phases: int, most: int, rng: np.random.Generator | None) -> Places:
