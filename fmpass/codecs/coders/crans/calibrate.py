@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from fmpass.codecs.coders.crans import fit, grouping, merge, phases, predictors, windows
 from fmpass.codecs.coders.crans.census import census
-from fmpass.codecs.coders.crans.model import GROUP, Model, Plane
+from fmpass.codecs.coders.crans.model import GROUP, OWN_TAPS, TAPS_OF_REFERENCE, Model, Plane
 from fmpass.codecs.coders.crans.predictors import Group
 from fmpass.codecs.coders.crans.windows import Maps
 from fmpass.dtypes import DType
@@ -21,11 +21,13 @@ from fmpass.dtypes import DType
 PIXELS = 32768
 """Pixels of each lane that its predictor is made of."""
 _TABLE_PIXELS = 65536
+"""Pixels of each lane that tables are made of,"""
 _ALL_PIXELS = 1 << 22
-"""Pixels of all lanes together that tables are made of."""
+"""unless all lanes together have more."""
 LEAST_PIXELS = 32
 """With fewer a lane has no predictor of its own."""
-_MOST_CHANNELS = 1 << 14
+_MOST_CHANNELS = 1 << 12
+"""With more it would take minutes."""
 _SEED = 20000
 
 Ints = NDArray[np.int64]
@@ -80,10 +82,9 @@ def _first_plane(maps: Maps, dtype: DType, model: Model, zero: int, rng: np.rand
     levels = np.concatenate([g.levels for g in groups]).astype(np.uint8)
     references = np.concatenate([_references(g) for g in groups])
     none = np.zeros(0, np.uint8)
-    plane = Plane(zero, weights, bias, energy, none, none)
-    found = replace(
-        model, levels=levels, references=references, planes=(Plane(zero, weights, bias, energy, none, none),)
-    )
+    k = max(int(g.by.used.max()) for g in groups)
+    plane = Plane(zero, weights[:, : OWN_TAPS + TAPS_OF_REFERENCE * k], bias, energy, none, none)
+    found = replace(model, levels=levels, references=references[:, :k], planes=(plane,))
     where = windows.places(maps, model.phases, min(_TABLE_PIXELS, max(PIXELS, _ALL_PIXELS // model.channels)), rng)
     (counts,) = census(found, maps, dtype, where)
     contexts, grades, bits = merge.tabled(counts)

@@ -101,11 +101,14 @@ class Fits:
         return weights
 
 
-def ridged(block: Floats, pixels: float) -> Floats:
-    """Products of taps with what keeps their weights small, or near those that all lanes share."""
+def ridged(block: Floats, total: float, pixels: float | None = None) -> Floats:
+    """Products of taps with what keeps their weights small, or near those that all lanes share.
+
+    They are summed over pixels of weight `total`, which tell as much as so many `pixels` of one weight.
+    """
     found = block.copy()
     at = np.arange(block.shape[-1])
-    strength = RIDGE * pixels + block[..., at, at] * (PRIOR / pixels)
+    strength = RIDGE * total + block[..., at, at] * (PRIOR / (pixels or total))
     found[..., at, at] += strength + 1e-6
     return found
 

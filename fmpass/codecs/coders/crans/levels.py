@@ -21,12 +21,11 @@ _WORTH = np.array([0, 1, 0.35, 0.12, *[0] * _OFFERS])
 _TEMPERATURES = (*np.geomspace(0.3, 0.002, 24).tolist(), 0.0, 0.0)
 _LEAST_GAIN = 0.002
 _CHAINS, _KEPT = 16, 4
-"""Times that levels are annealed, and how many of the results are tried."""
+"""Times that levels are annealed, and how many of the best results are tried."""
 
 
 def levels(gains: Floats, rng: np.random.Generator) -> Ints:
-    """(kept, lanes) levels that let lanes see their best references, which save `gains` (lanes, lanes) bits: some that
-    are about as good."""
+    """(kept, lanes) levels that let lanes see their best references, which save `gains` (lanes, lanes) bits."""
     count = len(gains)
     if count < 2:
         return np.zeros((1, count), np.int64)
@@ -101,4 +100,4 @@ def references(fits: Fits, level: Ints, most: int, gains: Floats) -> Chosen:
             taps[lane] = np.concatenate([taps[lane], FEATURES * reference + offered])
         if k + 1 < most:
             gains = gram.gains(fits, np.stack([taps[lane] for lane in lanes]), lanes)
-    return Chosen(level, found, used, taps, saved)
+    return Chosen(level - level.min() if used.any() else 0 * level, found, used, taps, saved)
