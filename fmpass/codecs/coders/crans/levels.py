@@ -14,13 +14,13 @@ from fmpass.codecs.coders.crans.model import MOST_LEVEL, MOST_REFERENCES
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-_OFFERS = 16
+_OFFERS = 12
 """Of so many best references of a lane the levels are chosen."""
 _WORTH = np.array([0, 1, 0.35, 0.12, *[0] * _OFFERS])
 """What the best allowed reference is worth, and the next ones."""
 _TEMPERATURES = (*np.geomspace(0.3, 0.002, 24).tolist(), 0.0, 0.0)
 _LEAST_GAIN = 0.002
-_CHAINS, _KEPT = 16, 4
+_CHAINS, _KEPT = 8, 4
 """Times that levels are annealed, and how many of the best results are tried."""
 
 

@@ -81,11 +81,11 @@ def group(windows: Windows, rng: np.random.Generator) -> Group:
 def _reweighted(fits: Fits, found: NDArray[np.float32], lane: int, error: NDArray[np.float32], power: int) -> Floats:
     """Weights of a lane's taps where pixels count the less, the larger the `error` around them."""
     taps = found[fits.taps[lane]]
-    pixel = 1 / (error + 1) ** power
+    pixel = ((error + 1) ** -power).astype(np.float32)
     weighted = taps * pixel
     target = found[FEATURES * lane] - fits.shared.astype(np.float32) @ taps[: len(fits.shared)]
     total = float(pixel.sum())
-    block = gram.ridged((weighted @ taps.T).astype(np.float64), total, total**2 / float((pixel * pixel).sum()))
+    block = gram.ridged(gram.products(weighted, taps), total, total**2 / float((pixel * pixel).sum()))
     weights = np.linalg.solve(block, (weighted @ target).astype(np.float64))
     weights[: len(fits.shared)] += fits.shared
     return weights
