@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from fmpass.codecs.transforms.planeres import PlaneRes
 
 Array = NDArray[np.generic]
+Words = NDArray[Any]
+"""Unsigned words, whose arithmetic is modulo their width."""
 Integers = NDArray[np.int64]
 
 EIGHTHS = 8
@@ -32,7 +34,7 @@ def forward(planeres: PlaneRes, array: Array) -> tuple[Array, bytes]:
     layout = Layout.of(array.shape, planeres.axis, planeres.window)
     side = b""
     if layout.reach:
-        maps, to = (grid.view(some, array.shape, planeres.axis) for some in (words, out))
+        maps, to = (_maps(some, array.shape, planeres.axis) for some in (words, out))
         references = np.stack([choose(one.reshape(layout.channels, -1), layout.reach, planeres.fits) for one in maps])
         side = layout.pack(references)
         for m, c in zip(*np.nonzero(references), strict=True):
@@ -45,13 +47,18 @@ def inverse(planeres: PlaneRes, integers: Array, side: bytes, dtype: DType) -> A
     out = np.ascontiguousarray(integers).reshape(-1).view(f"u{dtype.bits // 8}").copy()
     layout = Layout.of(integers.shape, planeres.axis, planeres.window)
     if layout.reach:
-        references, maps = layout.unpack(side), grid.view(out, integers.shape, planeres.axis)
+        references, maps = layout.unpack(side), _maps(out, integers.shape, planeres.axis)
         for m, c in zip(*np.nonzero(references), strict=True):  # in the order of channels: a reference is restored
             maps[m, c] += maps[m, c - references[m, c]]
     return out.view(dtype.numpy).reshape(integers.shape)
 
 
-def choose(planes: Array, reach: int, fits: int) -> Integers:
+def _maps(words: Words, shape: tuple[int, ...], axis: int) -> Words:
+    """Words as (maps, channels, rows, columns), without a copy."""
+    return grid.view(words, shape, axis)
+
+
+def choose(planes: Words, reach: int, fits: int) -> Integers:
     """How far back the reference of each of `planes` (channels, words) lies, 0 for none."""
     word_bits = 8 * planes.dtype.itemsize
     references = search(planes, fixed_lengths(word_bits), reach)
@@ -63,7 +70,7 @@ def choose(planes: Array, reach: int, fits: int) -> Integers:
     return references
 
 
-def search(planes: Array, lengths: Integers, reach: int) -> Integers:
+def search(planes: Words, lengths: Integers, reach: int) -> Integers:
     """The nearest reference with the shortest difference, for planes that are longer than it as they are."""
     least = lengths[classes(planes)].sum(axis=1)
     references = np.zeros(len(planes), np.int64)
@@ -75,7 +82,7 @@ def search(planes: Array, lengths: Integers, reach: int) -> Integers:
     return references
 
 
-def classes(words: Array) -> Integers:
+def classes(words: Words) -> Integers:
     """The class of each word of W bits: how many bits it has, for a negative one W and how many its complement has."""
     word_bits = 8 * words.dtype.itemsize
     signed = words.view(f"i{words.dtype.itemsize}")

@@ -52,11 +52,11 @@ class Layout:
     def unpack(self, side: bytes) -> NDArray[np.int64]:
         """References of shape (maps, channels). Raises PayloadError FM308 for those that no encoder writes."""
         count = self.maps * self.channels
-        loose = np.unpackbits(np.frombuffer(side, np.uint8), bitorder="little").astype(np.int64)
+        loose = np.unpackbits(np.frombuffer(side, np.uint8), bitorder="little")
         if loose[count * self.bits :].any():
             raise corrupt("padding bits are not zero", "side data")
         each = loose[: count * self.bits].reshape(self.maps, self.channels, self.bits)
-        references = (each << np.arange(self.bits)).sum(axis=-1)
+        references = (each << np.arange(self.bits, dtype=np.uint8)).sum(axis=-1, dtype=np.int64)
         if (references > np.minimum(np.arange(self.channels), self.reach)).any():
             raise corrupt("a plane refers to one that it cannot", "side data")
         return references
