@@ -101,6 +101,8 @@ PINNED = {
     "quant|zvc": 0x1062C01D,
     "quant{step=0.1}|raw": 0x91C9D60D,
     "quant{bits=12,axis=-1}|bpc": 0x9BC608BE,
+    "planeres|seg": 0xBB846702,
+    "planeres{window=15,axis=-1}|huffman": 0xB439CF21,
 }
 
 

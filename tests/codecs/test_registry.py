@@ -55,6 +55,7 @@ def test_format_ids_and_names_are_pinned():
         ("seg", 7),
         ("huffman", 8),
         ("quant", 64),
+        ("planeres", 65),
     }
 
 

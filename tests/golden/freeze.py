@@ -57,11 +57,17 @@ def of_stage(stage: Stage) -> list[Case]:
             ("float64", "steps"),
         ]
         chain = Chain((stage,), Chain.parse("zvc").coder)  # type: ignore[arg-type]
-    return [
+    cases = [
         case(chain, dtype, fill, (3, 11), 17, False)
         for dtype, fill in plans
         if chain.rejects(by_name(dtype), 2) is None
     ]
+    if chain.transforms:  # two maps of four channels that are much alike
+        maps = (2, 4, 3, 5)
+        cases += [
+            case(chain, d, "ramp", maps, 64, False) for d in ("uint8", "int32") if not chain.rejects(by_name(d), 4)
+        ]
+    return cases
 
 
 def of_container() -> list[Case]:
