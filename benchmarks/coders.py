@@ -6,8 +6,8 @@ maps     the reference maps of EBPC's authors, each as a self-contained file
 models   the 8-bit activations of trained models on inputs that calibrated nothing: one payload an edge and input
 speed    a tensor of 32 MB, coders at every SIMD level with one and two threads
 
-Headers, directories and checksums are always counted. A run of everything writes benchmarks/results/coders.json.
-`--quick` takes one input a model, a tensor of 4 MB, and writes nothing.
+Headers, directories and checksums are always counted. Parts that were measured for all models and coders go to
+benchmarks/results/coders.json. `--quick` takes one input a model and a tensor of 4 MB; it writes nothing.
 """
 
 from __future__ import annotations
@@ -162,30 +162,37 @@ def by_coder(totals: list[Total]) -> Rates:
     return {name: found[name] for name in sorted(order, key=lambda n: order.index(n.removesuffix(CALIBRATED)))}
 
 
-def document(where: str, maps: Rates, totals: list[Total], rows: list[Speed]) -> str:
-    """JSON with a line for each coder, model and speed; keys in a fixed order, numbers as precise as they are."""
+def _rounded(some: dict[str, float]) -> dict[str, float]:
+    return {key: round(value, 4) for key, value in some.items()}
 
-    def line(value: Any) -> str:
-        return json.dumps(value, sort_keys=True)
 
-    def rounded(some: dict[str, float]) -> dict[str, float]:
-        return {key: round(value, 4) for key, value in some.items()}
-
+def results(maps: Rates, totals: list[Total], rows: list[Speed]) -> dict[str, list[Any]]:
+    """What was measured, part by part, as JSON has it; a part that was not measured is not there."""
     models = [
         {
             "model": total.model,
             "edges": total.edges,
             "values": total.values,
-            "bpv": rounded(total.bpv()),
+            "bpv": _rounded(total.bpv()),
             "resident_nbytes": dict(total.resident_nbytes),
         }
         for total in totals
     ]
     speed = [{k: round(v, 3) if isinstance(v, float) else v for k, v in asdict(row).items()} for row in rows]
-    coded = [{"coder": name, "bpv": rounded(of)} for name, of in maps.items()]
-    parts = {"maps": coded, "models": models, "speed": speed}
+    coded = [{"coder": name, "bpv": _rounded(of)} for name, of in maps.items()]
+    return {part: some for part, some in zip(PARTS, (coded, models, speed), strict=True) if some}
+
+
+def document(found: dict[str, list[Any]], where: str, before: dict[str, Any]) -> str:
+    """JSON with a line for each coder, model and speed, keys in a fixed order; other parts stay as `before`."""
+
+    def line(value: Any) -> str:
+        return json.dumps(value, sort_keys=True)
+
+    machines = {**before.get("machine", {}), **dict.fromkeys(found, where)}
+    parts = {part: found.get(part, before.get(part, [])) for part in PARTS}
     body = [f' "{part}": [\n' + ",\n".join(f"  {line(row)}" for row in some) + "\n ]" for part, some in parts.items()]
-    return "{\n" + ",\n".join([f' "machine": {line(where)}', *body]) + "\n}\n"
+    return "{\n" + ",\n".join([f' "machine": {line(machines)}', *body]) + "\n}\n"
 
 
 def main() -> int:
@@ -230,9 +237,11 @@ def main() -> int:
     for table in filter(None, shown):
         table.caption = where
         console.print(table)
-    if not (asked.only or asked.models or asked.coders or asked.quick or missing):
+    if not (asked.models or asked.coders or asked.quick or missing):
         RESULTS.mkdir(parents=True, exist_ok=True)
-        (RESULTS / "coders.json").write_text(document(where, maps, totals, rows))
+        file = RESULTS / "coders.json"
+        before = json.loads(file.read_text()) if file.is_file() else {}
+        file.write_text(document(results(maps, totals, rows), where, before))
     return 0
 
 

@@ -1,8 +1,10 @@
 """GB/s of coders, beside memcpy and general compressors, on a tensor that no cache holds.
 
 Everything is done in turn, again and again, memcpy of the same tensor included; a speed is the median, a ratio that of
-medians. All write into memory that is there already, as memcpy does and a runtime that has an arena. Compressors
-get the tensor map by map, so that none finds one map in another; a map is small enough for malloc to have it at hand.
+medians. One thread is measured in its processor time, which other work on the machine disturbs less; two in wall time.
+All write into memory that is there already, as memcpy does and a runtime that has an arena. Compressors get the tensor
+map by map, so that none finds one map in another; what they give is new memory, but so little that malloc and the
+cache have it at hand.
 """
 
 from __future__ import annotations
@@ -34,7 +36,7 @@ class Tensor:
 
 @dataclass(frozen=True)
 class Speed:
-    """GB/s of tensor bytes, medians of `runs`. `simd` is "" for what is not this library's."""
+    """10⁹ tensor bytes a second, medians of `runs`. `simd` is "" for what is not this library's."""
 
     coder: str
     tensor: str
@@ -54,16 +56,18 @@ class Speed:
         return self.encode / self.memcpy, self.decode / self.memcpy
 
 
-def repeat(works: Sequence[Work], seconds: float) -> tuple[list[float], int]:
+def repeat(
+    works: Sequence[Work], seconds: float, clock: Callable[[], float] = time.perf_counter
+) -> tuple[list[float], int]:
     """Median seconds of each call, and how many there were: all in turn, at least five times and `seconds` in all."""
     times: list[list[float]] = [[] for _ in works]
     for work in works:
         work()
     while len(times[0]) < 5 or sum(map(sum, times)) < seconds:
         for work, taken in zip(works, times, strict=True):
-            begin = time.perf_counter()
+            begin = clock()
             work()
-            taken.append(time.perf_counter() - begin)
+            taken.append(clock() - begin)
     return [median(taken) for taken in times], len(times[0])
 
 
@@ -87,9 +91,10 @@ class Bench:
 
     def _speed(self, works: Sequence[Work], coder: str, simd: str, threads: int, call: bool = False) -> Speed:
         array, target = self.tensor.array, self._restored
-        (memcpy, *others), runs = repeat([lambda: np.copyto(target, array), *works], self.seconds)
+        clock = time.thread_time if threads == 1 else time.perf_counter
+        (memcpy, *others), runs = repeat([lambda: np.copyto(target, array), *works], self.seconds, clock)
         gb = array.nbytes / 1e9
-        encode, decode = others if len(others) == 2 else (memcpy, memcpy)
+        encode, decode = others
         return Speed(coder, self.tensor.label, simd, threads, gb / encode, gb / decode, gb / memcpy, runs, call)
 
     def memcpy(self, threads: int) -> Speed:
@@ -97,6 +102,8 @@ class Bench:
         from concurrent.futures import ThreadPoolExecutor
 
         array = self.tensor.array
+        if threads == 1:  # a pool would work outside of this thread's clock
+            return self._speed([lambda: np.copyto(self._restored, array)] * 2, "memcpy", "", 1)
         parts = list(zip(np.array_split(self._restored, threads), np.array_split(array, threads), strict=True))
         with ThreadPoolExecutor(threads) as pool:
 

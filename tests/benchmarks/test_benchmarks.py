@@ -115,12 +115,21 @@ def test_the_document_is_the_same_each_time(script) -> None:
     total = rates.Total("m", edges=1, values=8)
     total.nbytes["zvc"] = 5.5
     row = speeds.Speed("zvc", "t", "avx2", 1, 2.0, 3.0, 12.0, 5)
-    text = coders.document("a machine", {"zvc": {"b": 1.23456, "a": 2.0}}, [total], [row])
+    found = coders.results({"zvc": {"b": 1.23456, "a": 2.0}}, [total], [row])
+    text = coders.document(found, "a machine", {})
     read = json.loads(text)
     assert read["maps"] == [{"coder": "zvc", "bpv": {"a": 2.0, "b": 1.2346}}]
     assert read["models"][0]["bpv"] == {"zvc": 5.5}
     assert read["speed"][0]["memcpy"] == 12.0
     assert len(text.splitlines()) == 12
+    assert coders.document(found, "a machine", read) == text
+
+
+def test_parts_that_were_not_measured_stay(script) -> None:
+    coders = script("coders")
+    before = json.loads(coders.document({"maps": [1], "speed": [2]}, "old", {}))
+    after = json.loads(coders.document({"speed": [3]}, "new", before))
+    assert after == {"machine": {"maps": "old", "speed": "new"}, "maps": [1], "models": [], "speed": [3]}
 
 
 def test_targets_are_read_from_their_page(script) -> None:
