@@ -6,10 +6,11 @@ least-squares weights over neighbours and other channels; coding by interleaved 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from fmpass.codecs.coders.crans import fit, reference
+from fmpass.codecs.coders.crans import calibrate, census, fit, reference
 from fmpass.codecs.coders.crans.model import CHUNK, Model
 from fmpass.codecs.coders.crans.reference import Opened
 from fmpass.codecs.corrupt import corrupt
@@ -42,6 +43,17 @@ class Crans(MapCoder):
 
     def fit(self, maps: Words, dtype: DType) -> bytes:
         return fit.fit(maps, dtype).to_bytes()
+
+    def calibrate(self, maps: Sequence[Words], dtype: DType) -> bytes:
+        return calibrate.calibrate(maps, dtype).to_bytes()
+
+    def variants(self, shape: tuple[int, ...]) -> tuple[MapCoder, ...]:
+        # Tokens have their features last, and an axis -3 of one channel says nothing.
+        tokens = 2 <= len(shape) <= 3 or (len(shape) > 3 and shape[-3] == 1)
+        return (self, replace(self, axis=-1)) if tokens and self.axis == -3 else (self,)
+
+    def price(self, maps: Sequence[Words], dtype: DType, model: bytes) -> float:
+        return census.price_of(Model.from_bytes(model), maps, dtype)
 
     def open(self, model: bytes, dtype: DType, channels: int) -> Opened:
         found = Model.from_bytes(model)
