@@ -12,7 +12,7 @@ constexpr size_t kRunElements = 65536;  // of one task when a transform runs ove
 
 uint32_t default_block_words(const Chain& chain) {
   const MapCoder* map_coder = active_level().stages[chain.coder().stage]->map_coder;
-  return map_coder != nullptr ? map_coder->block_words : FM_DEFAULT_BLOCK_WORDS;
+  return map_coder != nullptr ? map_coder->block_words : uint32_t{FM_DEFAULT_BLOCK_WORDS};
 }
 
 Route plan_route(const Chain& chain, int dtype, const int64_t* dims, int rank, uint64_t elements,

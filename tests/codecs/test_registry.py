@@ -54,6 +54,7 @@ def test_format_ids_and_names_are_pinned():
         ("width", 6),
         ("seg", 7),
         ("huffman", 8),
+        ("rice", 10),
         ("quant", 64),
     }
 
