@@ -17,6 +17,13 @@ struct fm_buffer {
   size_t nbytes;
 };
 
+struct fm_encoder {
+  fm::Encoder encoder;
+  fm::Resident resident;
+  int threads = 1;
+  bool ran = false;  // without a failure: there is something to write
+};
+
 namespace {
 
 using fm::Failure;
@@ -88,6 +95,27 @@ int open_resident(const fm::Chain& chain, int dtype, const fm_resident* given, f
   return fm::Resident::open(chain, dtype, given->data, given->nbytes, own, why);
 }
 
+int encode(fm_encoder* with, const char* chain, int dtype, const int64_t* dims, int rank,
+           const void* data, uint32_t block_words, int flags, const fm_resident* resident,
+           int threads, Failure* why) {
+  with->ran = false;
+  if ((flags & ~FM_FLAG_SELF_CONTAINED) != 0) {
+    return fm::fail(why, FM_E_UNSUPPORTED, "flags: 0x%x has unknown bits", flags);
+  }
+  fm::Chain parsed;
+  int code = fm::Chain::parse(chain, &parsed, why);
+  if (code != FM_OK) return code;
+  const fm::Resident* given = nullptr;
+  code = open_resident(parsed, dtype, resident, &with->resident, &given, why);
+  if (code != FM_OK) return code;
+  with->threads = threads;
+  fm::Threads pool(threads);
+  code = with->encoder.run(parsed, dtype, dims, rank, data, block_words,
+                           (flags & FM_FLAG_SELF_CONTAINED) != 0, given, pool.runner(), why);
+  with->ran = code == FM_OK;
+  return code;
+}
+
 }  // namespace
 
 extern "C" {
@@ -145,31 +173,19 @@ int fm_encode(const char* chain, int dtype, const int64_t* dims, int rank, const
               uint32_t block_words, int flags, const fm_resident* resident, int threads,
               fm_buffer** out, char* why, size_t why_cap) {
   return guarded(why, why_cap, [&](Failure* failure) -> int {
-    if (out == nullptr || (flags & ~FM_FLAG_SELF_CONTAINED) != 0) {
-      return fm::fail(failure, FM_E_UNSUPPORTED, "flags: 0x%x has unknown bits", flags);
-    }
+    if (out == nullptr) return fm::fail(failure, FM_E_UNSUPPORTED, "out: it is NULL");
     *out = nullptr;
-    fm::Chain parsed;
-    int code = fm::Chain::parse(chain, &parsed, failure);
-    if (code != FM_OK) return code;
-    fm::Resident own;
-    const fm::Resident* given = nullptr;
-    code = open_resident(parsed, dtype, resident, &own, &given, failure);
-    if (code != FM_OK) return code;
-    fm::Encoder encoder;
-    fm::Threads pool(threads);
-    const fm::Runner runner = pool.runner();
-    const bool self_contained = (flags & FM_FLAG_SELF_CONTAINED) != 0;
-    code = encoder.run(parsed, dtype, dims, rank, data, block_words, self_contained, given, runner,
-                       failure);
+    fm_encoder own;
+    const int code = encode(&own, chain, dtype, dims, rank, data, block_words, flags, resident,
+                            threads, failure);
     if (code != FM_OK) return code;
     auto buffer = std::make_unique<fm_buffer>();
-    buffer->nbytes = encoder.nbytes();
+    buffer->nbytes = own.encoder.nbytes();
     buffer->data = fm::allocate(buffer->nbytes);
     if (buffer->data == nullptr) {
       return fm::fail(failure, FM_E_MEMORY, "no memory for %zu bytes", buffer->nbytes);
     }
-    encoder.write(buffer->data.get(), runner);
+    fm_encoder_write(&own, buffer->data.get());
     *out = buffer.release();
     return FM_OK;
   });
@@ -180,6 +196,28 @@ const uint8_t* fm_buffer_data(const fm_buffer* buffer) { return buffer->data.get
 size_t fm_buffer_nbytes(const fm_buffer* buffer) { return buffer->nbytes; }
 
 void fm_buffer_free(fm_buffer* buffer) { delete buffer; }
+
+fm_encoder* fm_encoder_new(void) { return new (std::nothrow) fm_encoder; }
+
+int fm_encoder_run(fm_encoder* encoder, const char* chain, int dtype, const int64_t* dims, int rank,
+                   const void* data, uint32_t block_words, int flags, const fm_resident* resident,
+                   int threads, size_t* nbytes, char* why, size_t why_cap) {
+  return guarded(why, why_cap, [&](Failure* failure) {
+    *nbytes = 0;
+    const int code = encode(encoder, chain, dtype, dims, rank, data, block_words, flags, resident,
+                            threads, failure);
+    if (code == FM_OK) *nbytes = encoder->encoder.nbytes();
+    return code;
+  });
+}
+
+void fm_encoder_write(const fm_encoder* encoder, void* out) {
+  if (!encoder->ran) return;
+  fm::Threads pool(encoder->threads);
+  encoder->encoder.write(static_cast<uint8_t*>(out), pool.runner());
+}
+
+void fm_encoder_free(fm_encoder* encoder) { delete encoder; }
 
 int fm_peek(const uint8_t* payload, size_t nbytes, fm_info* out, char* why, size_t why_cap) {
   return guarded(why, why_cap, [&](Failure* failure) {

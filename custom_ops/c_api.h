@@ -98,6 +98,19 @@ FM_EXPORT const uint8_t* fm_buffer_data(const fm_buffer* buffer);
 FM_EXPORT size_t fm_buffer_nbytes(const fm_buffer* buffer);
 FM_EXPORT void fm_buffer_free(fm_buffer* buffer);
 
+/* The same in two steps, into the caller's memory: run says how large the payload is, write writes
+ * exactly so many bytes, none after a failure. `data` has to stay as it is until then. An encoder
+ * may be used again and keeps the memory that it works in; it is not shared between threads. new
+ * gives NULL without memory. */
+typedef struct fm_encoder fm_encoder;
+FM_EXPORT fm_encoder* fm_encoder_new(void);
+FM_EXPORT int fm_encoder_run(fm_encoder* encoder, const char* chain, int dtype, const int64_t* dims,
+                             int rank, const void* data, uint32_t block_words, int flags,
+                             const fm_resident* resident, int threads, size_t* nbytes, char* why,
+                             size_t why_cap);
+FM_EXPORT void fm_encoder_write(const fm_encoder* encoder, void* out);
+FM_EXPORT void fm_encoder_free(fm_encoder* encoder);
+
 /* Header only: every header check and the header checksum, no block is touched. */
 FM_EXPORT int fm_peek(const uint8_t* payload, size_t nbytes, fm_info* out, char* why,
                       size_t why_cap);

@@ -23,7 +23,8 @@ struct Encoder::State {
   std::vector<uint8_t> side;
   const uint8_t* words = nullptr;  // or, where the last transform works per block, its input
   Buffer integers, before;         // of transforms over the whole tensor
-  Buffer slots;                    // one for each block, as large as its words
+  Buffer slots;                    // one for each block, as large as its words; kept
+  size_t slots_nbytes = 0;
   Resident fitted;                 // the model of a map coder that was not given one
   const uint8_t* opened = nullptr;
   ScratchPool scratch;
@@ -198,12 +199,12 @@ bool Encoder::State::code_block(size_t block, const uint8_t* data) {
 int Encoder::State::code(const uint8_t* data, const Runner& runner, Failure* why) {
   lengths.assign(route.blocks, 0);
   measured = route.map_coder == nullptr && !route.per_block() && route.coder().measure != nullptr;
-  slots.reset();
-  if (!measured) {
-    slots = allocate(route.words * route.word_nbytes);
-    if (slots == nullptr) {
-      return fail(why, FM_E_MEMORY, "no memory for %zu bytes", route.words * route.word_nbytes);
-    }
+  const size_t wanted = measured ? 0 : route.words * route.word_nbytes;
+  if (slots == nullptr || slots_nbytes < wanted) {
+    slots.reset();
+    slots = allocate(wanted);
+    if (slots == nullptr) return fail(why, FM_E_MEMORY, "no memory for %zu bytes", wanted);
+    slots_nbytes = wanted;
   }
   std::atomic<bool> starved{false};
   auto body = [&](size_t block) {

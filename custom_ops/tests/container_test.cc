@@ -128,6 +128,31 @@ TEST(impossible_requests_are_refused) {
   CHECK(code("zv", 1, four, 1, 0, 0) == FM_E_CHAIN && buffer == nullptr);
 }
 
+TEST(an_encoder_serves_again) {
+  fm_encoder* encoder = fm_encoder_new();
+  CHECK(encoder != nullptr);
+  char why[64];
+  size_t nbytes = 0;
+  const auto run = [&](const char* chain, const Tensor& tensor) {
+    const int code =
+        fm_encoder_run(encoder, chain, tensor.dtype, tensor.dims.data(),
+                       static_cast<int>(tensor.dims.size()), tensor.data.data(), 100, 0, nullptr, 2,
+                       &nbytes, why, sizeof why);
+    Bytes payload(nbytes);
+    fm_encoder_write(encoder, payload.data());
+    CHECK((code == FM_OK) == (nbytes > 0));
+    return payload;
+  };
+  const Tensor large = make_tensor(1, {2000}, Fill::kSparse, 3), small = make_tensor(2, {300}, Fill::kDense, 4);
+  for (const char* chain : {"huffman", "zvc"}) {
+    CHECK(run(chain, small) == encode(chain, small, 100, false));
+    CHECK(run(chain, large) == encode(chain, large, 100, false));
+    CHECK(run("zv", large).empty());  // and nothing of the run before is written
+    CHECK(run(chain, small) == encode(chain, small, 100, false));
+  }
+  fm_encoder_free(encoder);
+}
+
 TEST(quantised_values_do_not_depend_on_the_threads_float_mode) {
   // Denormal numbers under a step of their own size; a flushing thread would lose them all.
   Tensor tensor{1, {64}, Bytes(256)};

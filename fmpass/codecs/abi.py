@@ -9,13 +9,17 @@ from collections.abc import Callable
 from ctypes import POINTER, c_char_p, c_int, c_int32, c_int64, c_size_t, c_uint32, c_uint64, c_void_p
 from functools import cache
 from pathlib import Path
+from typing import Any
 
-from fmpass.errors import EnvironmentFailure
+from fmpass.codecs.header import reject
+from fmpass.errors import EnvironmentFailure, FmpassError, UsageError
 
 VARIABLE = "FMPASS_LIBRARY"
 
 _ABI_VERSION = 2
 _WHY_NBYTES = 256
+_PAYLOAD_CODES = {number: f"FM30{number}" for number in range(1, 10)}  # FM_E_MAGIC … FM_E_CAPACITY
+_OUT_OF_MEMORY, _UNSUPPORTED = 10, 11
 _FILE = {"win32": "fmpass_ops.dll", "darwin": "libfmpass_ops.dylib"}.get(sys.platform, "libfmpass_ops.so")
 
 
@@ -50,6 +54,11 @@ class Resident(ctypes.Structure):
     _fields_ = [("data", c_char_p), ("nbytes", c_size_t)]
 
 
+def resident_of(data: bytes | None) -> Any:
+    """The argument that passes resident data, or none."""
+    return None if data is None else ctypes.byref(Resident(data, len(data)))
+
+
 # Name → (result, arguments).
 _SIGNATURES: dict[str, tuple[object, list[object]]] = {
     "fm_abi_version": (c_uint32, []),
@@ -61,9 +70,11 @@ _SIGNATURES: dict[str, tuple[object, list[object]]] = {
     "fm_chain_check": (c_int, [c_char_p, c_int, c_int, c_char_p, c_size_t]),
     "fm_chain_digest": (c_uint32, [c_char_p, POINTER(c_int)]),
     "fm_chain_canonical": (c_size_t, [c_char_p, c_char_p, c_size_t]),
-    "fm_encode": (
+    "fm_encoder_new": (c_void_p, []),
+    "fm_encoder_run": (
         c_int,
         [
+            c_void_p,
             c_char_p,
             c_int,
             POINTER(c_int64),
@@ -73,14 +84,13 @@ _SIGNATURES: dict[str, tuple[object, list[object]]] = {
             c_int,
             POINTER(Resident),
             c_int,
-            POINTER(c_void_p),
+            POINTER(c_size_t),
             c_char_p,
             c_size_t,
         ],
     ),
-    "fm_buffer_data": (c_void_p, [c_void_p]),
-    "fm_buffer_nbytes": (c_size_t, [c_void_p]),
-    "fm_buffer_free": (None, [c_void_p]),
+    "fm_encoder_write": (None, [c_void_p, c_void_p]),
+    "fm_encoder_free": (None, [c_void_p]),
     "fm_peek": (c_int, [c_void_p, c_size_t, POINTER(Info), c_char_p, c_size_t]),
     "fm_decode": (
         c_int,
@@ -156,3 +166,24 @@ def text_of(function: Callable[[object, int], int]) -> str:
         if needed <= len(buffer):
             return buffer.value.decode()
         size = needed
+
+
+def payload_error(code: int, text: str) -> FmpassError:
+    """The exception for an FM_… code of a function that reads a payload."""
+    if code in _PAYLOAD_CODES:
+        where, _, problem = text.partition(": ")  # the library begins with the field or block
+        return reject(_PAYLOAD_CODES[code], where, problem, "the bytes are not as they were written")
+    return _environment_error(code, text)
+
+
+def request_error(code: int, text: str) -> FmpassError:
+    """The exception for an FM_… code of a function that writes a payload."""
+    if code in (_OUT_OF_MEMORY, _UNSUPPORTED):
+        return _environment_error(code, text)
+    return UsageError("FM006", where="chain", problem=text, hint="see `fmpass codecs`")
+
+
+def _environment_error(code: int, text: str) -> FmpassError:
+    if code == _OUT_OF_MEMORY:
+        return EnvironmentFailure("FM524", where="native library", problem=text, hint="free memory or smaller blocks")
+    return EnvironmentFailure("FM523", where="native library", problem=text, hint="see `fmpass doctor`")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import struct
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -40,7 +41,7 @@ class Blocks:
         self.coder = chain.coder
         self.dtype = chain.dtypes(dtype)[-1]
         self.shape = shape
-        self.count = self.dtype.words(int(np.prod(shape, dtype=object)))
+        self.count = self.dtype.words(math.prod(shape))
         if isinstance(self.coder, MapCoder):
             axis, empty = self.coder.channel_axis(), np.broadcast_to(self.dtype.word_dtype.type(0), (self.count,))
             self._view: Callable[[Words], Words] = lambda words: grid.view(words, shape, axis)

@@ -10,7 +10,7 @@ import ctypes
 import json
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,16 +19,13 @@ from fmpass.codecs import abi, container
 from fmpass.codecs.abi import Info
 from fmpass.codecs.chain import Chain
 from fmpass.codecs.container import Expected
+from fmpass.codecs.encoder import Encoder
 from fmpass.codecs.header import Header, reject, text_of_chain
 from fmpass.dtypes import by_onnx
-from fmpass.errors import EnvironmentFailure, FmpassError, UsageError
+from fmpass.errors import EnvironmentFailure, UsageError
 
 Array = NDArray[np.generic]
 Audit = Literal["off", "count", "audit"]
-
-_PAYLOAD_CODES = {number: f"FM30{number}" for number in range(1, 10)}  # FM_E_MAGIC … FM_E_CAPACITY
-_OUT_OF_MEMORY, _UNSUPPORTED = 10, 11
-_SELF_CONTAINED = 1
 
 
 def path() -> Path:
@@ -74,31 +71,7 @@ def encode(
     threads: int = 1,
 ) -> bytes:
     """As `container.encode`, the same bytes. Blocks are spread over `threads` threads."""
-    dtype = container.check_request(chain, array, block_words)
-    lib = abi.library()
-    packed = dtype.to_words(array)
-    dims = (ctypes.c_int64 * max(array.ndim, 1))(*array.shape)
-    buffer, why = ctypes.c_void_p(), abi.why_buffer()
-    code = lib.fm_encode(
-        str(chain).encode(),
-        dtype.onnx,
-        dims,
-        array.ndim,
-        packed.ctypes.data,
-        block_words or 0,
-        _SELF_CONTAINED if self_contained else 0,
-        _resident(resident),
-        threads,
-        ctypes.byref(buffer),
-        why,
-        len(why),
-    )
-    if code:
-        raise _request_error(code, why.value.decode(errors="replace"))
-    try:
-        return ctypes.string_at(lib.fm_buffer_data(buffer), lib.fm_buffer_nbytes(buffer))
-    finally:
-        lib.fm_buffer_free(buffer)
+    return Encoder().encode(chain, array, block_words, self_contained, resident, threads)
 
 
 def peek(data: bytes | bytearray | memoryview) -> Header:
@@ -106,7 +79,7 @@ def peek(data: bytes | bytearray | memoryview) -> Header:
     view, info, why = np.frombuffer(data, np.uint8), Info(), abi.why_buffer()
     code = abi.library().fm_peek(view.ctypes.data, view.size, ctypes.byref(info), why, len(why))
     if code:
-        raise _payload_error(code, why.value.decode(errors="replace"))
+        raise abi.payload_error(code, why.value.decode(errors="replace"))
     dtype = by_onnx(info.dtype)
     if dtype is None:
         raise reject("FM307", "dtype", f"{info.dtype} is not a type that travels")
@@ -132,32 +105,43 @@ def decode(
     expect: Expected | None = None,
     resident: bytes | None = None,
     threads: int = 1,
+    out: Array | None = None,
 ) -> Array:
     """As `container.decode`, the same array or an error of the same code. Blocks are spread over `threads` threads.
 
+    `out` is memory that the tensor goes to instead of new memory: an array of its type and shape, contiguous in C
+    order; after an error it holds anything. Elements narrower than a byte have none.
     A self-contained payload may name stages that the library does not carry; the reference decodes it then.
     """
     header = peek(data)
     container.check_expected(header, expect)
     chain = container.resolve_chain(header, chain)
+    if out is not None:
+        _check_out(out, header)
     if not available(chain):
-        return container.decode(data, chain, expect, resident)
+        array = container.decode(data, chain, expect, resident)
+        if out is None:
+            return array
+        out[...] = array
+        return out
     container.check_plausible(header, chain)  # before anything of the claimed size is allocated
     view, why = np.frombuffer(data, np.uint8), abi.why_buffer()
-    packed = np.empty(header.tensor_nbytes, np.uint8)
+    packed = np.empty(header.tensor_nbytes, np.uint8) if out is None else out
     code = abi.library().fm_decode(
         str(chain).encode(),
         view.ctypes.data,
         view.size,
         packed.ctypes.data,
-        packed.size,
-        _resident(resident),
+        packed.nbytes,
+        abi.resident_of(resident),
         threads,
         why,
         len(why),
     )
     if code:
-        raise _payload_error(code, why.value.decode(errors="replace"))
+        raise abi.payload_error(code, why.value.decode(errors="replace"))
+    if out is not None:
+        return out
     return header.dtype.from_words(packed.view(header.dtype.word_dtype), header.shape)
 
 
@@ -232,24 +216,10 @@ def counters() -> list[dict[str, int | str]]:
     return json.loads(abi.text_of(abi.library().fm_counters_json))
 
 
-def _resident(data: bytes | None) -> Any:
-    return None if data is None else ctypes.byref(abi.Resident(data, len(data)))
-
-
-def _payload_error(code: int, text: str) -> FmpassError:
-    if code in _PAYLOAD_CODES:
-        where, _, problem = text.partition(": ")  # the library begins with the field or block
-        return reject(_PAYLOAD_CODES[code], where, problem, "the bytes are not as they were written")
-    return _environment_error(code, text)
-
-
-def _request_error(code: int, text: str) -> FmpassError:
-    if code in (_OUT_OF_MEMORY, _UNSUPPORTED):
-        return _environment_error(code, text)
-    return UsageError("FM006", where="chain", problem=text, hint="see `fmpass codecs`")
-
-
-def _environment_error(code: int, text: str) -> FmpassError:
-    if code == _OUT_OF_MEMORY:
-        return EnvironmentFailure("FM524", where="native library", problem=text, hint="free memory or smaller blocks")
-    return EnvironmentFailure("FM523", where="native library", problem=text, hint="see `fmpass doctor`")
+def _check_out(out: Array, header: Header) -> None:
+    """Raises UsageError FM006 where `out` cannot take the tensor."""
+    fits = out.dtype == header.dtype.numpy and out.shape == header.shape and out.flags.c_contiguous
+    if not fits or not out.flags.writeable or header.dtype.bits < 8:
+        problem = f"{out.dtype} {list(out.shape)} cannot take {header.dtype.name} {list(header.shape)}"
+        hint = "a writable array of that type and shape in C order"
+        raise UsageError("FM006", where="out", problem=problem, hint=hint)

@@ -13,7 +13,16 @@ from numpy.typing import NDArray
 
 from fmpass.codecs.coders.crans import fit, grouping, merge, phases, predictors, windows
 from fmpass.codecs.coders.crans.census import census
-from fmpass.codecs.coders.crans.model import GROUP, OWN_TAPS, TAPS_OF_REFERENCE, Model, Plane
+from fmpass.codecs.coders.crans.model import (
+    BOTH,
+    GROUP,
+    MEAN,
+    MEDIAN,
+    OWN_TAPS,
+    TAPS_OF_REFERENCE,
+    Model,
+    Plane,
+)
 from fmpass.codecs.coders.crans.predictors import Group
 from fmpass.codecs.coders.crans.windows import Maps
 from fmpass.dtypes import DType
@@ -29,6 +38,10 @@ LEAST_PIXELS = 32
 _MOST_CHANNELS = 1 << 12
 """With more it would take minutes."""
 _SEED = 20000
+_NOTHING = np.zeros(0, np.uint8)
+_WEIGHTS = ((0, 0, 0, 0, 4096), (1536, 1536, 512, 512, 0), (768, 768, 256, 256, 2048))
+"""Weights that predict about as the predictors of plain models."""
+_ENERGY = (96, 0, 0, 8)
 
 Ints = NDArray[np.int64]
 
@@ -53,19 +66,14 @@ def calibrate(maps: Maps, dtype: DType) -> Model:
         return _shared(maps, dtype, rng)
     order = grouping.order(maps, dtype, GROUP, rng)
     zero = _zeros(maps, dtype, rng)[0]
-    found = _first_plane(maps, dtype, Model(channels, 1, *_no_lanes(), (), order), zero, rng)
+    found = _first_plane(maps, dtype, Model(channels, 1, (), order=order), zero, rng)
     if dtype.word_bits > 8:
-        return _with_lower(found.model, _shared(maps, dtype, rng))
+        return _with_lower(found.model, _shared(maps, dtype, rng), maps, dtype, rng)
     if phases.may_pay(maps, dtype, rng):
         order = grouping.order(maps, dtype, GROUP // 4, rng)
-        other = _first_plane(maps, dtype, Model(channels, 2, *_no_lanes(), (), order), zero, rng)
+        other = _first_plane(maps, dtype, Model(channels, 2, (), order=order), zero, rng)
         found = min(found, other, key=lambda calibrated: calibrated.bits)
     return found.model
-
-
-def _no_lanes() -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Levels and references of a lane that has none."""
-    return np.zeros(1, np.uint8), np.zeros((1, 0), np.uint8)
 
 
 def _first_plane(maps: Maps, dtype: DType, model: Model, zero: int, rng: np.random.Generator) -> Calibrated:
@@ -81,9 +89,9 @@ def _first_plane(maps: Maps, dtype: DType, model: Model, zero: int, rng: np.rand
     energy = np.concatenate([g.energy for g in groups])
     levels = np.concatenate([g.levels for g in groups]).astype(np.uint8)
     references = np.concatenate([_references(g) for g in groups])
-    none = np.zeros(0, np.uint8)
     k = max(int(g.by.used.max()) for g in groups)
-    plane = Plane(zero, weights[:, : OWN_TAPS + TAPS_OF_REFERENCE * k], bias, energy, none, none)
+    weights = weights[:, : OWN_TAPS + TAPS_OF_REFERENCE * k]
+    plane = Plane(zero, _NOTHING, _NOTHING, MEDIAN, weights, bias, energy)
     found = replace(model, levels=levels, references=references[:, :k], planes=(plane,))
     where = windows.places(maps, model.phases, min(_TABLE_PIXELS, max(PIXELS, _ALL_PIXELS // model.channels)), rng)
     (counts,) = census(found, maps, dtype, where)
@@ -105,26 +113,32 @@ def _shared(maps: Maps, dtype: DType, rng: np.random.Generator) -> Model:
     where = windows.places(maps, 1, max(1, _ALL_PIXELS // channels), rng)
     zeros = _zeros(maps, dtype, rng)
     best: list[tuple[float, Plane]] = []
-    for weights in fit.PREDICTORS:
-        planes = tuple(fit.blank_plane(zero, weights) for zero in zeros)
-        counted = census(Model(0, 1, *_no_lanes(), planes), maps, dtype, where)
+    for predictor in (MEDIAN, MEAN, BOTH):
+        planes = tuple(Plane(zero, _NOTHING, _NOTHING, predictor) for zero in zeros)
+        counted = census(Model(0, 1, planes), maps, dtype, where)
         found: list[tuple[float, Plane]] = []
         for plane, counts in zip(planes, counted, strict=True):
             contexts, grades, bits = merge.tabled(counts)
             found.append((bits, replace(plane, contexts=contexts, grades=grades)))
         best = [min(pair, key=lambda p: p[0]) for pair in zip(best, found, strict=True)] if best else found
-    return Model(0, 1, *_no_lanes(), tuple(plane for _, plane in best))
+    return Model(0, 1, tuple(plane for _, plane in best))
 
 
-def _with_lower(model: Model, shared: Model) -> Model:
-    """A model with the lower planes of `shared`, the same for every lane."""
-    first, lanes = model.planes[0], model.lanes
+def _with_lower(model: Model, shared: Model, maps: Maps, dtype: DType, rng: np.random.Generator) -> Model:
+    """A model with lower planes that are predicted as those of `shared`, the same for every lane."""
+    first, lanes = model.planes[0], model.levels.size
     lower: list[Plane] = []
     for plane in shared.planes[1:]:
         weights = np.zeros_like(first.weights)
-        weights[:, : plane.weights.shape[1]] = plane.weights
-        bias, energy = np.tile(plane.bias, lanes), np.tile(plane.energy, (lanes, 1))
-        lower.append(replace(plane, weights=weights, bias=bias, energy=energy))
+        weights[:, :5] = _WEIGHTS[plane.predictor]
+        bias = plane.zero * (4096 - weights[0].sum(dtype=np.int32))
+        energy = np.tile(np.array(_ENERGY, np.uint8), (lanes, 1))
+        lower.append(replace(plane, weights=weights, bias=np.full(lanes, bias, np.int32), energy=energy))
+    whole = replace(model, planes=(first, *lower))
+    counts = census(whole, maps, dtype, windows.places(maps, 1, max(1, _ALL_PIXELS // model.channels), rng))
+    for i in range(1, len(whole.planes)):
+        contexts, grades, _ = merge.tabled(counts[i])
+        lower[i - 1] = replace(lower[i - 1], contexts=contexts, grades=grades)
     return replace(model, planes=(first, *lower))
 
 

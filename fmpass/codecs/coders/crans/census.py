@@ -33,12 +33,14 @@ def census(model: Model, maps: Maps, dtype: DType, where: Places) -> list[Counts
     for first, part in itertools.product(firsts, where.parts(_CHUNK // min(channels, per_group))):
         cut = windows.cut(maps, part, order[first : first + per_group], model.phases, dtype)
         lanes = cut.bytes_.shape[1]
-        index = np.arange(lanes) + first * model.phases**2 if model.channels else np.zeros(lanes, np.int64)
+        index = np.arange(lanes) + first * model.phases**2
         quiet = np.ones((lanes, len(cut.core)), np.bool_)
         for number, plane in enumerate(model.planes):
-            known = Known(cut.plane(number, plane.zero), _predictors(model, plane, index))
+            by = _predictors(model, plane, index) if model.channels else plane.predictor
+            known = Known(cut.plane(number, plane.zero), by)
             value = known.coded()
-            context = known.contexts(plane.energy[index]).astype(np.int64)
+            energy = plane.energy[index] if model.channels else plane.energy
+            context = known.contexts(energy).astype(np.int64)
             if number:
                 context += CONTEXTS * quiet
             quiet &= value == plane.zero

@@ -17,20 +17,12 @@ struct Lookups {
 };
 
 FM_INLINE Lookups lookups_of(const PlaneTables& tables) {
-  alignas(64) uint8_t energy[128], far[128], mixed[128], still[128];
-  for (unsigned i = 0; i < 128; ++i) {
-    const uint8_t value = static_cast<uint8_t>(i);
-    energy[i] = bin_of(kEnergySteps, value);
-    far[i] = static_cast<uint8_t>(16 * bin_of(kFarSteps, value));
-    mixed[i] = static_cast<uint8_t>(16 * (kMixedRow + bin_of(kMixedSteps, value)));
-    still[i] = static_cast<uint8_t>(16 * (kQuietRow + bin_of(kQuietSteps, value)));
-  }
   Lookups found;
   for (unsigned i = 0; i < 2; ++i) {
-    found.energy[i] = _mm512_load_si512(energy + 64 * i);
-    found.far[i] = _mm512_load_si512(far + 64 * i);
-    found.mixed[i] = _mm512_load_si512(mixed + 64 * i);
-    found.still[i] = _mm512_load_si512(still + 64 * i);
+    found.energy[i] = _mm512_loadu_si512(kBins.energy + 64 * i);
+    found.far[i] = _mm512_loadu_si512(kBins.rows[0] + 64 * i);
+    found.mixed[i] = _mm512_loadu_si512(kBins.rows[1] + 64 * i);
+    found.still[i] = _mm512_loadu_si512(kBins.rows[2] + 64 * i);
   }
   for (unsigned i = 0; i < 8; ++i) {
     found.contexts[i] = _mm512_loadu_si512(tables.contexts + 64 * i);
@@ -85,16 +77,45 @@ FM_INLINE __mmask64 row_mask() {
   return kRow == 64 ? ~uint64_t{0} : (uint64_t{1} << (kRow % 64)) - 1;
 }
 
+// The bytes around those of a step, of values or of errors.
+struct Around512 {
+  __m512i w, n, nw, ne;
+};
+
 template <unsigned kRow>
-FM_INLINE Told tell_avx512(const Plane& c, const Lookups& look, size_t t, __m512i vw, __m512i ew) {
+FM_INLINE Around512 around512(const uint8_t* row, size_t up, __m512i w) {
+  return {w, load512(row - up), load512(row - up - kRow), load512(row - up + kRow)};
+}
+
+struct Guess {
+  __m512i prediction;
+  __m512i energy;  // not above 127
+};
+
+FM_INLINE Guess guess_plain(const PlaneTables& tables, const Around512& v, const Around512& e,
+                            __m512i median, __m512i slope) {
+  const __m512i beside = _mm512_avg_epu8(v.w, v.n);
+  const __m512i average = _mm512_avg_epu8(
+      beside, _mm512_avg_epu8(beside, _mm512_avg_epu8(v.nw, v.ne)));
+  const __m512i prediction = tables.predictor == kMedian ? median
+                             : tables.predictor == kMean ? average
+                                                         : _mm512_avg_epu8(median, average);
+  const __m512i own = _mm512_avg_epu8(e.w, e.n), across = _mm512_avg_epu8(e.nw, e.ne);
+  const __m512i slow = _mm512_and_si512(_mm512_srli_epi16(slope, 2), _mm512_set1_epi8(63));
+  const __m512i energy =
+      _mm512_adds_epu8(_mm512_adds_epu8(own, own), _mm512_adds_epu8(across, slow));
+  return {prediction, _mm512_min_epu8(energy, _mm512_set1_epi8(127))};
+}
+
+template <unsigned kRow>
+FM_INLINE Guess guess_by_lane(const Plane& c, size_t t, const Around512& near, const Around512& far,
+                              __m512i median, __m512i slope) {
   const uint8_t* v = c.values + t * kRow;
   const uint8_t* e = c.errors + t * kRow;
   const size_t up = c.pitch * kRow;
   const Predictor& p = *c.predictor;
   const __m512i zero = _mm512_set1_epi8(static_cast<char>(c.tables->zero));
   const __m512i none = _mm512_setzero_si512();
-  const __m512i vn = load512(v - up), vnw = load512(v - up - kRow), vne = load512(v - up + kRow);
-  const __m512i en = load512(e - up), enw = load512(e - up - kRow), ene = load512(e - up + kRow);
   Sums sums;
   for (unsigned j = 0; j < 4; ++j) {
     sums.low[j] = _mm512_loadu_si512(p.mixed_bias[j]);
@@ -102,52 +123,57 @@ FM_INLINE Told tell_avx512(const Plane& c, const Lookups& look, size_t t, __m512
   }
   uint8_t* medians = c.medians + t * kRow;
   __m512i reference_medians[3] = {zero, zero, zero}, reference_errors[2] = {none, none};
-  if (c.references > 0) {
-    const auto two = [&](const uint8_t* row, __m512i sources) {
-      return _mm512_permutex2var_epi8(load512(row - 2 * kRow), sources, load512(row - 4 * kRow));
-    };
-    for (unsigned k = 0; k < c.references; ++k) {
-      const __m512i sources = load512(c.group->sources[k]);
-      add_taps(sums, p, kOwnTaps / 4 + k, two(v, sources), two(v - kRow, sources),
-               two(v + kRow, sources), two(v - up, sources));
-      if (k < 3) reference_medians[k] = two(medians, sources);
-      if (k < 2) reference_errors[k] = two(e, sources);
-    }
+  const auto two = [&](const uint8_t* row, __m512i sources) {
+    return _mm512_permutex2var_epi8(load512(row - 2 * kRow), sources, load512(row - 4 * kRow));
+  };
+  for (unsigned k = 0; k < c.references; ++k) {
+    const __m512i sources = load512(c.group->sources[k]);
+    add_taps(sums, p, kOwnTaps / 4 + k, two(v, sources), two(v - kRow, sources),
+             two(v + kRow, sources), two(v - up, sources));
+    if (k < 3) reference_medians[k] = two(medians, sources);
+    if (k < 2) reference_errors[k] = two(e, sources);
   }
-  const __m512i across = _mm512_adds_epu8(distance512(vn, vnw), distance512(vn, vne));
   // From here on the byte before counts, which was decoded last.
-  const __m512i low = _mm512_min_epu8(vw, vn), high = _mm512_max_epu8(vw, vn);
-  const __m512i median = _mm512_sub_epi8(
-      _mm512_add_epi8(low, high), _mm512_min_epu8(_mm512_max_epu8(vnw, low), high));
-  add_taps(sums, p, 0, vw, vn, vnw, vne);
+  add_taps(sums, p, 0, near.w, near.n, near.nw, near.ne);
   add_taps(sums, p, 1, median, reference_medians[0], reference_medians[1], reference_medians[2]);
-  if (c.references > 0) {
-    const __mmask64 active = c.active[t];
-    _mm512_mask_storeu_epi8(medians, row_mask<kRow>(), _mm512_mask_blend_epi8(active, zero, median));
-  }
+  _mm512_mask_storeu_epi8(medians, row_mask<kRow>(),
+                          _mm512_mask_blend_epi8(c.active[t], zero, median));
   __m512i total[4], energy[4], mixed[4];
+  const __m512i own = _mm512_avg_epu8(far.w, far.n);
+  const __m512i average =
+      _mm512_avg_epu8(own, _mm512_avg_epu8(own, _mm512_avg_epu8(far.nw, far.ne)));
+  mix4(average, reference_errors[0], reference_errors[1], slope, mixed);
   for (unsigned j = 0; j < 4; ++j) {
     total[j] = _mm512_srai_epi32(
         _mm512_add_epi32(_mm512_slli_epi32(sums.high[j], 7), sums.low[j]), 12);
-    energy[j] = none;
-  }
-  const __m512i prediction = pack4(total[0], total[1], total[2], total[3]);
-  mix4(ew, en, enw, ene, mixed);
-  for (unsigned j = 0; j < 4; ++j) {
-    energy[j] = _mm512_dpbusd_epi32(none, mixed[j], _mm512_loadu_si512(p.own_energy[j]));
-  }
-  mix4(reference_errors[0], reference_errors[1], distance512(vw, vnw), across, mixed);
-  for (unsigned j = 0; j < 4; ++j) {
     energy[j] = _mm512_srli_epi32(
-        _mm512_dpbusd_epi32(energy[j], mixed[j], _mm512_loadu_si512(p.other_energy[j])), 6);
+        _mm512_dpbusd_epi32(none, mixed[j], _mm512_loadu_si512(p.mixed_energy[j])), 5);
   }
+  return {pack4(total[0], total[1], total[2], total[3]),
+          _mm512_min_epu8(pack4(energy[0], energy[1], energy[2], energy[3]),
+                          _mm512_set1_epi8(127))};
+}
+
+// The form for AVX-512 of tell_plain(). `vw` and `ew`: values and errors of the step before.
+template <unsigned kRow, bool kByLane>
+FM_INLINE Told tell_avx512(const Plane& c, const Lookups& look, size_t t, __m512i vw, __m512i ew) {
+  const size_t up = c.pitch * kRow;
+  const __m512i zero = _mm512_set1_epi8(static_cast<char>(c.tables->zero));
+  const Around512 v = around512<kRow>(c.values + t * kRow, up, vw);
+  const Around512 e = around512<kRow>(c.errors + t * kRow, up, ew);
+  const __m512i across = _mm512_adds_epu8(distance512(v.n, v.nw), distance512(v.n, v.ne));
+  const __m512i low = _mm512_min_epu8(v.w, v.n), high = _mm512_max_epu8(v.w, v.n);
+  const __m512i median = _mm512_sub_epi8(
+      _mm512_add_epi8(low, high), _mm512_min_epu8(_mm512_max_epu8(v.nw, low), high));
+  const __m512i slope = _mm512_adds_epu8(across, distance512(v.w, v.nw));
+  const Guess guess = kByLane ? guess_by_lane<kRow>(c, t, v, e, median, slope)
+                              : guess_plain(*c.tables, v, e, median, slope);
+  const __m512i prediction = guess.prediction, level = guess.energy;
   const __m512i most = _mm512_set1_epi8(127);
-  const __m512i level =
-      _mm512_min_epu8(pack4(energy[0], energy[1], energy[2], energy[3]), most);
   const __m512i bin = _mm512_permutex2var_epi8(look.energy[0], level, look.energy[1]);
   const __m512i away = distance512(prediction, zero), near = _mm512_min_epu8(away, most);
-  const __mmask64 w0 = _mm512_cmpeq_epi8_mask(vw, zero), n0 = _mm512_cmpeq_epi8_mask(vn, zero);
-  const __mmask64 nw0 = _mm512_cmpeq_epi8_mask(vnw, zero), ne0 = _mm512_cmpeq_epi8_mask(vne, zero);
+  const __mmask64 w0 = _mm512_cmpeq_epi8_mask(v.w, zero), n0 = _mm512_cmpeq_epi8_mask(v.n, zero);
+  const __mmask64 nw0 = _mm512_cmpeq_epi8_mask(v.nw, zero), ne0 = _mm512_cmpeq_epi8_mask(v.ne, zero);
   __m512i row = _mm512_permutex2var_epi8(look.far[0], near, look.far[1]);
   row = _mm512_mask_add_epi8(row, _mm512_cmpge_epu8_mask(away, _mm512_set1_epi8(static_cast<char>(200))),
                              row, _mm512_set1_epi8(16));

@@ -61,49 +61,76 @@ def median(w: NDArray[np.int64], n: NDArray[np.int64], nw: NDArray[np.int64]) ->
     return low + high - np.clip(nw, low, high)
 
 
-def told(lanes: Lanes, plane: Plane, index: NDArray[np.int64]) -> Told:
-    """Prediction and context of every step; `index` (lanes,): the predictor of each lane of the group."""
-    weights, bias, energy = (a[index].astype(np.int64) for a in (plane.weights, plane.bias, plane.energy))
-    zero, pitch = plane.zero, lanes.pitch
+def mean(a: NDArray[np.int64], b: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Of two bytes, halves rounded up."""
+    return (a + b + 1) >> 1
+
+
+def told(lanes: Lanes, plane: Plane, index: NDArray[np.int64] | None) -> Told:
+    """Prediction and context of every step. `index` (lanes,): the predictor of each lane; None in a plain model."""
+    zero, pitch, values = plane.zero, lanes.pitch, lanes.values
 
     def of(array: Bytes, steps: int, fill: int) -> NDArray[np.int64]:
         return earlier(array, steps, fill).astype(np.int64)
 
-    values = lanes.values
-    w, n, nw, ne = (of(values, steps, zero) for steps in (1, pitch, pitch + 1, pitch - 1))
-    med = np.where(lanes.active, median(w, n, nw), zero).astype(np.uint8)
-    taps = [w, n, nw, ne, med.astype(np.int64)]
-
-    def of_reference(array: Bytes, k: int, steps: int, fill: int) -> NDArray[np.int64]:
-        found = np.empty(array.shape, np.int64)
-        for lane in range(array.shape[1]):
-            reference = int(lanes.references[lane, k])
-            if reference < array.shape[1]:
-                found[:, lane] = of(array[:, reference], int(lanes.back[lane, k]) + steps, fill)
-            else:
-                found[:, lane] = fill
-        return found
-
-    references = lanes.references.shape[1]
-    taps += [of_reference(med, k, 0, zero) for k in range(min(references, 3))]
-    taps += [np.zeros_like(w)] * (OWN_TAPS - len(taps))
-    for k in range(references):
-        taps += [of_reference(values, k, steps, zero) for steps in (0, 1, -1, pitch)]
-    assert len(taps) == OWN_TAPS + TAPS_OF_REFERENCE * references
-    total = bias + sum((weights[:, i] * tap for i, tap in enumerate(taps)), np.int64(0))
-    prediction = np.clip((total + 2048) >> 12, 0, 255)
+    near = [of(values, steps, zero) for steps in (1, pitch, pitch + 1, pitch - 1)]
+    w, n, nw, ne = near
+    med = np.where(lanes.active, median(w, n, nw), zero)
+    by_lane = None if index is None else _ByLane(lanes, plane, index, med.astype(np.uint8))
+    if by_lane is None:
+        average = mean(mean(w, n), mean(mean(w, n), mean(nw, ne)))
+        prediction = (med, average, mean(med, average))[plane.predictor]
+    else:
+        prediction = by_lane.predict(near)
     error = np.where(lanes.active, np.abs(values.astype(np.int64) - prediction), 0).astype(np.uint8)
-
-    own = energy[:, 0] * (of(error, 1, 0) + of(error, pitch, 0))
-    own += (energy[:, 0] >> 1) * (of(error, pitch + 1, 0) + of(error, pitch - 1, 0))
-    for k in range(min(references, 2)):
-        own += energy[:, 1 + k] * of_reference(error, k, 0, 0)
-    own += energy[:, 3] * (np.abs(w - nw) + np.minimum(255, np.abs(n - nw) + np.abs(n - ne)))
-    level = np.minimum(127, own >> 6)
+    beside = mean(of(error, 1, 0), of(error, pitch, 0))
+    across = mean(of(error, pitch + 1, 0), of(error, pitch - 1, 0))
+    slope = np.minimum(255, np.abs(n - nw) + np.abs(n - ne))
+    slope = np.minimum(255, slope + np.abs(w - nw))
+    if by_lane is None:
+        energy = 2 * beside + across + (slope >> 2)
+    else:
+        energy = by_lane.weigh(mean(beside, mean(beside, across)), error, slope)
     distance = np.abs(prediction - zero)
-    zeros = sum(((tap == zero).astype(np.int64) for tap in (w, n, nw, ne)), np.int64(0))
+    zeros = sum(((tap == zero).astype(np.int64) for tap in near), np.int64(0))
     row = np.searchsorted(FAR_STEPS, distance, side="right")
     row = np.where(zeros > 0, MIXED_ROW + np.searchsorted(MIXED_STEPS, distance, side="right"), row)
     row = np.where(zeros == 4, QUIET_ROW + np.searchsorted(QUIET_STEPS, distance, side="right"), row)
-    context = 16 * row + np.searchsorted(ENERGY_STEPS, level, side="right")
+    context = 16 * row + np.searchsorted(ENERGY_STEPS, np.minimum(127, energy), side="right")
     return Told(prediction.astype(np.uint8), context.astype(np.uint8))
+
+
+class _ByLane:
+    """Predictors of a model that has one for each lane."""
+
+    def __init__(self, lanes: Lanes, plane: Plane, index: NDArray[np.int64], med: Bytes) -> None:
+        self.lanes, self.zero, self.med = lanes, plane.zero, med
+        self.weights, self.bias, self.energy = (
+            a[index].astype(np.int64) for a in (plane.weights, plane.bias, plane.energy)
+        )
+
+    def _of_reference(self, array: Bytes, k: int, steps: int, fill: int) -> NDArray[np.int64]:
+        """`array` of reference `k` of each lane, `steps` steps before the pixel of the lane."""
+        found = np.empty(array.shape, np.int64)
+        for lane, (reference, back) in enumerate(
+            zip(self.lanes.references[:, k].tolist(), self.lanes.back[:, k].tolist(), strict=True)
+        ):
+            found[:, lane] = earlier(array[:, reference], back + steps, fill)
+        return found
+
+    def predict(self, near: list[NDArray[np.int64]]) -> NDArray[np.int64]:
+        zero, references = self.zero, self.lanes.references.shape[1]
+        taps = [*near, self.med.astype(np.int64)]
+        taps += [self._of_reference(self.med, k, 0, zero) for k in range(min(references, 3))]
+        taps += [np.zeros_like(near[0])] * (OWN_TAPS - len(taps))
+        for k in range(references):
+            taps += [self._of_reference(self.lanes.values, k, s, zero) for s in (0, 1, -1, self.lanes.pitch)]
+        assert len(taps) == OWN_TAPS + TAPS_OF_REFERENCE * references
+        total = self.bias + sum((self.weights[:, i] * tap for i, tap in enumerate(taps)), np.int64(0))
+        return np.clip((total + 2048) >> 12, 0, 255)
+
+    def weigh(self, own: NDArray[np.int64], error: Bytes, slope: NDArray[np.int64]) -> NDArray[np.int64]:
+        total = self.energy[:, 0] * own + self.energy[:, 3] * slope
+        for k in range(min(self.lanes.references.shape[1], 2)):
+            total += self.energy[:, 1 + k] * self._of_reference(error, k, 0, 0)
+        return total >> 5

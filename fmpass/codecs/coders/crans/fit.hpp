@@ -10,11 +10,7 @@ namespace crans {
 
 constexpr size_t kMostFitted = size_t{1} << 20;  // words that are looked at
 constexpr size_t kMostFittedColumns = size_t{1} << 14;
-constexpr int16_t kPredictors[][5] = {
-    {0, 0, 0, 0, 4096}, {1365, 1365, 683, 683, 0}, {683, 683, 341, 341, 2048}};
-constexpr uint8_t kEnergy[4] = {64, 0, 0, 12};
 constexpr unsigned kMostContexts = 2 * kContexts;
-constexpr unsigned kTaps = kOwnTaps;
 
 struct Counts {
   uint32_t plain[kMostContexts][256];
@@ -25,7 +21,7 @@ struct Counts {
 struct Fitted {
   int64_t bits;
   uint8_t zero;
-  unsigned predictor;
+  uint8_t predictor;
   unsigned tables;
   uint16_t sizes[kMostTables];  // contexts of each table
   uint8_t subtract[kMostTables];
@@ -36,7 +32,6 @@ struct Fitted {
 struct FitSpace {
   Counts counts;
   Group group;
-  Predictor predictor;
   PlaneTables tables;
   Fitted found[2];
 };
@@ -73,7 +68,7 @@ void count_steps(const Plane& c, size_t steps, Counts* counts) {
   for (size_t t = 0; t < steps; ++t) {
     const uint8_t* v = c.values + t * kRow;
 #if defined(FM_AVX512)
-    const Told told = tell_avx512<kRow>(c, look, t, load512(v - kRow), load512(c.errors + t * kRow - kRow));
+    const Told told = tell_avx512<kRow, false>(c, look, t, load512(v - kRow), load512(c.errors + t * kRow - kRow));
     _mm512_store_si512(prediction, told.prediction);
     _mm512_store_si512(context, told.meaning);
 #else
@@ -121,23 +116,6 @@ void pad_pixels(const Workspace& w, const Geometry& g, size_t plane, uint8_t zer
     memset(pixels - kMargin, zero, kMargin);
     for (size_t y = 0; y < g.height; ++y) pixels[y * g.pitch + g.width] = zero;
     memset(pixels + g.height * g.pitch, zero, w.lane_nbytes - kMargin - g.height * g.pitch);
-  }
-}
-
-void set_predictor(unsigned number, uint8_t zero, FitSpace* space) {
-  uint8_t bytes[1 + 2 * kTaps + 4 + 4] = {};
-  int sum = 0;
-  for (unsigned tap = 0; tap < 5; ++tap) {
-    store(bytes + 1 + 2 * tap, kPredictors[number][tap]);
-    sum += kPredictors[number][tap];
-  }
-  store(bytes + 1 + 2 * kTaps, static_cast<int32_t>(zero * (4096 - sum)));
-  memcpy(bytes + 5 + 2 * kTaps, kEnergy, 4);
-  fill_predictor(bytes + 1, bytes + 1 + 2 * kTaps, bytes + 5 + 2 * kTaps, kTaps, 1, 0,
-                 &space->predictor);
-  space->tables.zero = zero;
-  for (unsigned i = 0; i < kMostContexts; ++i) {
-    space->tables.contexts[i] = static_cast<uint8_t>(i);
   }
 }
 
@@ -220,8 +198,12 @@ template <class T>
 void fit_plane(const Sample& s, const Tile& whole, size_t maps, size_t map_stride,
                const uint8_t* words, unsigned plane, const uint8_t* zeros, Fold fold,
                FitSpace* space, uint8_t* scratch, Fitted* best) {
-  for (unsigned number = 0; number < sizeof kPredictors / sizeof kPredictors[0]; ++number) {
-    set_predictor(number, zeros[plane], space);
+  for (uint8_t number = kMedian; number <= kBoth; ++number) {
+    space->tables.zero = zeros[plane];
+    space->tables.predictor = number;
+    for (unsigned i = 0; i < kMostContexts; ++i) {
+      space->tables.contexts[i] = static_cast<uint8_t>(i);
+    }
     memset(&space->counts, 0, sizeof space->counts);
     for_each_group<T>(
         s, whole, maps, map_stride, words, scratch, space->group, fold,
@@ -237,7 +219,7 @@ void fit_plane(const Sample& s, const Tile& whole, size_t maps, size_t map_strid
             lay_steps(w, space->group, plane, place.steps);
             const Plane c = {w.values,       w.medians,        w.errors,
                              w.active,       plane > 0 ? w.quiet : nullptr,
-                             &space->tables, &space->predictor, &space->group,
+                             &space->tables, nullptr,           &space->group,
                              g.pitch,        0};
             count_steps<kRow>(c, place.steps, &space->counts);
             return true;
@@ -287,25 +269,16 @@ size_t fit_words(const DType& type, const uint8_t* words, const Tile& whole, siz
   uint8_t zeros[kMostPlanes];
   find_zeros<T>(s, whole, maps, map_stride, words, fold, space, scratch, zeros);
   uint8_t* at = model;
-  const uint8_t head[kHeadNbytes + 1] = {1, sizeof(T), 1, 0, 0, 0, 0, 0};  // and one level
+  const uint8_t head[kHeadNbytes] = {1, sizeof(T), 1, 0, 0, 0, 0};
   memcpy(at, head, sizeof head);
   at += sizeof head;
-  uint8_t* fixed = at;
-  const size_t plane_nbytes = 1 + 2 * kTaps + 4 + 4;
-  memset(fixed, 0, sizeof(T) * plane_nbytes);
-  ModelWriter out = {fixed + sizeof(T) * plane_nbytes, 0};
+  ModelWriter out = {at + 2 * sizeof(T), 0};
   memset(out.out, 0, kMostModelBits / 8 * sizeof(T));
   Fitted* best = &space->found[0];
-  for (unsigned plane = 0; plane < sizeof(T); ++plane, fixed += plane_nbytes) {
+  for (unsigned plane = 0; plane < sizeof(T); ++plane) {
     fit_plane<T>(s, whole, maps, map_stride, words, plane, zeros, fold, space, scratch, best);
-    fixed[0] = best->zero;
-    int sum = 0;
-    for (unsigned tap = 0; tap < 5; ++tap) {
-      store(fixed + 1 + 2 * tap, kPredictors[best->predictor][tap]);
-      sum += kPredictors[best->predictor][tap];
-    }
-    store(fixed + 1 + 2 * kTaps, static_cast<int32_t>(best->zero * (4096 - sum)));
-    memcpy(fixed + 5 + 2 * kTaps, kEnergy, 4);
+    *at++ = best->zero;
+    *at++ = best->predictor;
     put_bits(out, best->tables - 1, 6);
     for (unsigned i = 0; i < best->tables; ++i) {
       put_bits(out, best->subtract[i], 1);
@@ -320,7 +293,7 @@ size_t fit_words(const DType& type, const uint8_t* words, const Tile& whole, siz
 }
 
 size_t model_nbytes(const Params&, const DType& type, const Tile&) {
-  return kHeadNbytes + 1 + type.bits / 8u * (1 + 2 * kTaps + 4 + 4 + kMostModelBits / 8);
+  return kHeadNbytes + type.bits / 8u * (2 + kMostModelBits / 8);
 }
 
 size_t fit_scratch_nbytes(const Params&, const DType& type, const Tile& whole) {

@@ -12,7 +12,17 @@ from numpy.typing import NDArray
 
 from fmpass.codecs.coders.crans import cost, layout, tables
 from fmpass.codecs.coders.crans.contexts import Lanes, told
-from fmpass.codecs.coders.crans.model import CONTEXTS, GROUP, MOST_TABLES, OWN_TAPS, SUBTRACT, Model, Plane
+from fmpass.codecs.coders.crans.model import (
+    BOTH,
+    CONTEXTS,
+    GROUP,
+    MEAN,
+    MEDIAN,
+    MOST_TABLES,
+    SUBTRACT,
+    Model,
+    Plane,
+)
 from fmpass.codecs.stage import Tile
 from fmpass.dtypes import DType
 
@@ -20,16 +30,9 @@ MOST_WORDS = 1 << 20
 """Of a larger tensor only the middle rows, and then only some groups of channels, are looked at."""
 MOST_COLUMNS = 1 << 14
 
-PREDICTORS = (
-    (0, 0, 0, 0, 4096),
-    (1365, 1365, 683, 683, 0),
-    (683, 683, 341, 341, 2048),
-)
-"""Weights of W N NW NE MED that are tried: smooth maps, sparse maps, and in between."""
-ENERGY = (64, 0, 0, 12)
-
 TABLE_BITS = 24
 SYMBOL_BITS = 4
+_NOTHING = np.zeros(0, np.uint8)
 """About what a table takes in the model, and every symbol of it."""
 
 Ints = NDArray[np.int64]
@@ -38,7 +41,6 @@ Ints = NDArray[np.int64]
 def fit(maps: NDArray[np.generic], dtype: DType) -> Model:
     """The model of an array of (maps, channels, rows, columns) words; there is at least one word."""
     parts = _sample(maps)
-    blank = Model(0, 1, np.zeros(1, np.uint8), np.zeros((1, 0), np.uint8), ())
     found: list[Plane] = []
     planes = [layout.planes(part, dtype) for part in parts]
     quiet = [np.ones(part.shape, np.bool_) for part in parts]
@@ -46,15 +48,15 @@ def fit(maps: NDArray[np.generic], dtype: DType) -> Model:
         bytes_ = [part[number] for part in planes]
         zero = int(np.argmax(sum(np.bincount(b.reshape(-1), minlength=256) for b in bytes_)))
         best: tuple[int, Plane] | None = None
-        for weights in PREDICTORS:
-            counts = _count(blank, blank_plane(zero, weights), bytes_, quiet if number else None)
-            bits, plane = _tabled(blank_plane(zero, weights), counts)
+        for predictor in (MEDIAN, MEAN, BOTH):
+            blank = Plane(zero, _NOTHING, _NOTHING, predictor)
+            bits, plane = _tabled(blank, _count(blank, bytes_, quiet if number else None))
             if best is None or bits < best[0]:
                 best = bits, plane
         assert best is not None
         found.append(best[1])
         quiet = [q & (b == zero) for q, b in zip(quiet, bytes_, strict=True)]
-    return Model(0, 1, blank.levels, blank.references, tuple(found))
+    return Model(0, 1, tuple(found))
 
 
 def _sample(maps: NDArray[np.generic]) -> list[NDArray[np.generic]]:
@@ -67,14 +69,6 @@ def _sample(maps: NDArray[np.generic]) -> list[NDArray[np.generic]]:
     return groups[:: -(-maps.size // MOST_WORDS)]
 
 
-def blank_plane(zero: int, weights: tuple[int, ...]) -> Plane:
-    """A plane of one predictor, without contexts and tables."""
-    padded = np.array([(*weights, *[0] * (OWN_TAPS - len(weights)))], np.int16)
-    bias = np.array([zero * (4096 - sum(weights))], np.int32)
-    none = np.zeros(0, np.uint8)
-    return Plane(zero, padded, bias, np.array([ENERGY], np.uint8), none, none)
-
-
 @dataclass(frozen=True)
 class Counts:
     """(contexts, 256) how often each byte, and each difference from the prediction, occurs."""
@@ -83,7 +77,8 @@ class Counts:
     differences: Ints
 
 
-def _count(model: Model, plane: Plane, parts: list[NDArray[np.uint8]], quiet: list[NDArray[np.bool_]] | None) -> Counts:
+def _count(plane: Plane, parts: list[NDArray[np.uint8]], quiet: list[NDArray[np.bool_]] | None) -> Counts:
+    model = Model(0, 1, ())
     size = CONTEXTS * (1 if quiet is None else 2) * 256
     plain, differences = np.zeros(size, np.int64), np.zeros(size, np.int64)
     for number, part in enumerate(parts):
@@ -91,9 +86,8 @@ def _count(model: Model, plane: Plane, parts: list[NDArray[np.uint8]], quiet: li
         lanes, sizes = layout.split(part, 1)
         (strip,) = layout.strips(model, tile, sizes)
         values = strip.lay(lanes, plane.zero)
-        index = np.zeros(strip.count, np.int64)
         none = np.zeros((strip.count, 0), np.int64)
-        known = told(Lanes(values, strip.active, strip.pitch, none, none), plane, index)
+        known = told(Lanes(values, strip.active, strip.pitch, none, none), plane, None)
         context = known.context.astype(np.int64)
         if quiet is not None:
             above, _ = layout.split(quiet[number].astype(np.uint8), 1)
@@ -141,7 +135,7 @@ def _tabled(plane: Plane, counts: Counts) -> tuple[int, Plane]:
     grades = np.stack([tables.grades_of(_with_escape(row)) for row in chosen]).astype(np.uint8)
     meanings = np.arange(len(sizes)) | np.where(subtract, SUBTRACT, 0)
     contexts = np.repeat(meanings, sizes).astype(np.uint8)
-    return int(sum(prices)), Plane(plane.zero, plane.weights, plane.bias, plane.energy, contexts, grades)
+    return int(sum(prices)), Plane(plane.zero, contexts, grades, plane.predictor)
 
 
 def _gain(plain: list[Ints], differences: list[Ints], prices: list[Ints], i: int) -> int:

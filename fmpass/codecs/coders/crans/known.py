@@ -13,9 +13,9 @@ from fmpass.codecs.coders.crans.windows import Windows
 
 Ints = NDArray[np.int32]
 
-OWN_ENERGY, OWN_BESIDE_REFERENCES = 64, 43
-REFERENCE_ENERGY = 64
-GRADIENT_ENERGY = 64
+OWN_ENERGY, OWN_BESIDE_REFERENCES = 96, 64
+REFERENCE_ENERGY = 32
+GRADIENT_ENERGY = 32
 MOST_ENERGY = 127
 
 
@@ -43,10 +43,14 @@ class Predictors:
     used: NDArray[np.int64]
 
 
-class Known:
-    """Predictions and errors of windows by predictors."""
+def _mean(a: Ints, b: Ints) -> Ints:
+    return (a + b + 1) >> 1
 
-    def __init__(self, windows: Windows, by: Predictors) -> None:
+
+class Known:
+    """Predictions and errors of windows by predictors of each lane, or by that of a plain model."""
+
+    def __init__(self, windows: Windows, by: Predictors | int) -> None:
         self.windows, self.by = windows, by
         self.margin = margin = windows.pitch + 1
         self.end = windows.values.shape[1] - 1
@@ -63,6 +67,12 @@ class Known:
         self.error = np.empty((lanes, length), np.int32)
         scratch = np.empty(length, np.int32)
         for lane in range(lanes):
+            if isinstance(by, int):
+                w, n, nw, ne = self.around(lane)
+                average = _mean(_mean(w, n), _mean(_mean(w, n), _mean(nw, ne)))
+                self.prediction[lane] = (med[lane], average, _mean(med[lane], average))[by]
+                np.abs(values[lane, margin : self.end] - self.prediction[lane], out=self.error[lane])
+                continue
             weights = by.weights[lane].astype(np.int32)
             taps = [*self.around(lane), med[lane]]
             at = list(range(5))
@@ -85,6 +95,12 @@ class Known:
             np.abs(scratch, out=self.error[lane])
         self.error *= windows.inside[:, margin : self.end]
 
+    @property
+    def by_lane(self) -> Predictors:
+        """The predictors, where each lane has its own."""
+        assert not isinstance(self.by, int)
+        return self.by
+
     def around(self, lane: int, first: int = 0) -> list[Ints]:
         """W N NW NE of a lane, from `first` places behind the margin on."""
         row, pitch, begin = self.values[lane], self.windows.pitch, self.margin + first
@@ -96,10 +112,9 @@ class Known:
         return [row[margin - s : len(row) - s] for s in (1, pitch, pitch + 1, pitch - 1)]
 
     def gradient(self, lane: int) -> Ints:
-        """|W − NW| + |N − NW| + |N − NE|, the last two 255 at most together, from two margins on."""
+        """|W − NW| + |N − NW| + |N − NE|, 255 at most, from two margins on."""
         w, n, nw, ne = self.around(lane, self.margin)
-        steep = np.minimum(np.abs(n - nw) + np.abs(n - ne), 255)
-        return steep + np.abs(w - nw)
+        return np.minimum(np.abs(n - nw) + np.abs(n - ne) + np.abs(w - nw), 255)
 
     def local(self, lane: int) -> NDArray[np.float32]:
         """The mean error around each core pixel of a lane."""
@@ -108,6 +123,7 @@ class Known:
 
     def energy(self) -> NDArray[np.uint8]:
         """(lanes, 4) weights of the energy: every part scaled to the lane's mean error."""
+        assert not isinstance(self.by, int)
         core = self.windows.core
         mean = self.error[:, core - self.margin].mean(axis=1) + 0.02
         found = np.zeros((self.windows.lanes, 4), np.uint8)
@@ -122,21 +138,24 @@ class Known:
         return found
 
     def contexts(self, energy: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """(lanes, pixels) contexts of the core."""
+        """(lanes, pixels) contexts of the core; a plain model has no weights of energies."""
         margin, zero, core = self.margin, self.windows.zero, self.windows.core - 2 * self.margin
         found = np.empty((self.windows.lanes, len(core)), np.uint8)
         near = (self.values == zero).astype(np.int32)
         pitch = self.windows.pitch
         for lane in range(self.windows.lanes):
-            own, first, second, steep = (int(e) for e in energy[lane])
             w, n, nw, ne = self.errors_around(lane)
-            level = (w + n) * own
-            level += (nw + ne) * (own >> 1)
-            for k, weight in enumerate((first, second)):
-                if weight:
-                    level += self.error[int(self.by.references[lane, k]), margin:] * weight
-            level += self.gradient(lane) * steep
-            level >>= 6
+            beside, across = _mean(w, n), _mean(nw, ne)
+            if isinstance(self.by, int):
+                level = 2 * beside + across + (self.gradient(lane) >> 2)
+            else:
+                own, first, second, steep = (int(e) for e in energy[lane])
+                level = _mean(beside, _mean(beside, across)) * own
+                for k, weight in enumerate((first, second)):
+                    if weight:
+                        level += self.error[int(self.by.references[lane, k]), margin:] * weight
+                level += self.gradient(lane) * steep
+                level >>= 5
             np.minimum(level, 127, out=level)
             distance = np.abs(self.prediction[lane, margin:] - zero)
             begin, end = 2 * margin, self.end

@@ -122,6 +122,22 @@ FM_INLINE T unfolded(T word, Fold fold) {
   return word;
 }
 
+// A row of bytes with their top bits turned, nothing else written.
+FM_INLINE void flip_row(const uint8_t* from, size_t count, uint8_t* to) {
+#if defined(FM_AVX512)
+  const __m512i top = _mm512_set1_epi8(static_cast<char>(0x80));
+  for (size_t x = 0; x < count; x += 64) {
+    const __mmask64 rest = count - x < 64 ? low_bits(static_cast<unsigned>(count - x)) : ~uint64_t{0};
+    const __m512i bytes = _mm512_maskz_loadu_epi8(rest, from + x);
+    _mm512_mask_storeu_epi8(to + x, rest, _mm512_xor_si512(bytes, top));
+  }
+#else
+  size_t x = 0;
+  for (; x + 8 <= count; x += 8) store(to + x, load<uint64_t>(from + x) ^ 0x8080808080808080u);
+  for (; x < count; ++x) to[x] = static_cast<uint8_t>(from[x] ^ 0x80);
+#endif
+}
+
 // Where the pixels of a lane of the tile lie among its words.
 struct LaneWords {
   size_t begin;  // in words, from the first of the tile
@@ -151,6 +167,8 @@ void split_lane(const Geometry& g, const Workspace& w, size_t lane, size_t place
       uint8_t* to = pixels_of(w, 0, place) + at;
       if (fold == Fold::kNone) {
         memcpy(to, row, columns);
+      } else if (fold == Fold::kSign) {
+        flip_row(row, columns, to);
       } else {
         for (size_t x = 0; x < columns; ++x) to[x] = folded<uint8_t>(row[x], fold);
       }
@@ -178,6 +196,8 @@ void join_lane(const Geometry& g, const Workspace& w, size_t lane, size_t place,
     if (sizeof(T) == 1 && to.column_stride == 1) {
       if (fold == Fold::kNone) {
         memcpy(row, planes[0], columns);
+      } else if (fold == Fold::kSign) {
+        flip_row(planes[0], columns, row);
       } else {
         for (size_t x = 0; x < columns; ++x) row[x] = unfolded<uint8_t>(planes[0][x], fold);
       }

@@ -92,10 +92,10 @@ class Strip:
         flat[lane, self.where[step, lane]] = values[step, lane]
 
 
-def lane_indices(model: Model, tile: Tile) -> NDArray[np.int64]:
-    """Index in the model of every lane of a tile: zeros where all share one."""
-    count = tile.shape[0] * model.phases**2
-    return np.arange(count) + tile.first_channel * model.phases**2 if model.channels else np.zeros(count, np.int64)
+def lane_indices(model: Model, tile: Tile) -> NDArray[np.int64] | None:
+    """Index in the model of every lane of a tile; None where it has no lanes."""
+    phases = model.phases**2
+    return np.arange(tile.shape[0] * phases) + tile.first_channel * phases if model.channels else None
 
 
 def fits(model: Model, tile: Tile) -> bool:
@@ -119,7 +119,8 @@ def order_of(model: Model, tile: Tile) -> NDArray[np.int64]:
 def strips(model: Model, tile: Tile, sizes: NDArray[np.int64]) -> list[Strip]:
     """The groups of lanes of a tile, from (lanes, 2) rows and columns of each."""
     height, width = (int(n) for n in sizes.max(axis=0))
-    levels = model.levels[lane_indices(model, tile)].astype(np.int64)
+    index = lane_indices(model, tile)
+    levels = np.zeros(len(sizes), np.int64) if index is None else model.levels[index].astype(np.int64)
     found: list[Strip] = []
     pitch = width + 1
     for first in range(0, len(sizes), GROUP):

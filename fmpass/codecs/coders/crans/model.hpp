@@ -20,6 +20,8 @@ constexpr uint8_t kSubtract = 0x80;
 constexpr size_t kHeadNbytes = 7;
 constexpr size_t kMostModelBits = kMostTables * 8192 + 2 * kContexts * 24;  // of a plane
 
+enum PlainPredictor : uint8_t { kMedian = 0, kMean = 1, kBoth = 2 };
+
 // Of one plane. `weights` is by tap and lane; the others hold the same in the order in which bytes
 // of four vectors are brought together: vector j, position d belongs to lane_at(j, d).
 struct Predictor {
@@ -29,8 +31,7 @@ struct Predictor {
   int8_t high[kMostTaps / 4][4][kGroup];  // weights = 128 high + low
   int8_t low[kMostTaps / 4][4][kGroup];
   int32_t mixed_bias[4][16];
-  int8_t own_energy[4][kGroup];   // for errors of W N NW NE
-  int8_t other_energy[4][kGroup];  // for errors of references 1 and 2, and gradients
+  int8_t mixed_energy[4][kGroup];
 };
 
 // Of all planes. `sources`: lane of a reference, plus 64 where it is two levels above.
@@ -43,6 +44,7 @@ struct Group {
 
 struct PlaneTables {
   uint8_t zero;
+  uint8_t predictor;  // of a plain model
   uint8_t table_count;
   uint8_t contexts[2 * kContexts];
   // By table and slot: symbol | frequency << 8 | (slot − start) << 19, the top bit for an escape.
@@ -56,7 +58,7 @@ struct Head {
   uint32_t planes;
   uint32_t phases;
   uint32_t references;
-  uint32_t channels;  // 0: all lanes are alike
+  uint32_t channels;  // 0: a plain model, without lanes of its own
   uint32_t groups;
   uint32_t ordered;
 };
@@ -83,7 +85,8 @@ Places places_of(const Head& head) {
   Places at;
   at.groups = aligned(sizeof(Head));
   at.predictors = at.groups + aligned(sizeof(Group)) * head.groups;
-  at.order = at.predictors + aligned(sizeof(Predictor)) * head.groups * head.planes;
+  const size_t predictors = head.channels == 0 ? 0 : size_t{head.groups} * head.planes;
+  at.order = at.predictors + aligned(sizeof(Predictor)) * predictors;
   at.tables = at.order + (head.ordered != 0 ? aligned(head.channels) : 0);
   at.end = at.tables + aligned(sizeof(PlaneTables)) * head.planes;
   return at;
@@ -122,14 +125,16 @@ bool read_head(const uint8_t* model, size_t nbytes, Head* head) {
   head->channels = load<uint16_t>(model + 4);
   head->ordered = model[6];
   if (head->planes < 1 || head->planes > kMostPlanes || phases < 1 || phases > 2) return false;
-  if (head->references > kMostReferences || model[6] > (head->channels > 0 ? 1 : 0)) return false;
-  if (head->channels == 0 && head->references > 0) return false;
-  const size_t lanes = head->channels > 0 ? size_t{head->channels} * head->phases : 1;
-  head->groups = static_cast<uint32_t>((lanes + kGroup - 1) / kGroup);
+  const bool plain = head->channels == 0;
+  if (head->references > (plain ? 0 : kMostReferences) || head->ordered > (plain ? 0 : 1)) {
+    return false;
+  }
+  const size_t lanes = size_t{head->channels} * head->phases;
+  head->groups = plain ? 1 : static_cast<uint32_t>((lanes + kGroup - 1) / kGroup);
   const size_t taps = kOwnTaps + 4 * head->references;
   const size_t fixed = kHeadNbytes + head->ordered * head->channels +
                        lanes * (1 + head->references) +
-                       head->planes * (1 + lanes * (2 * taps + 4 + 4));
+                       head->planes * (plain ? 2 : 1 + lanes * (2 * taps + 4 + 4));
   return nbytes > fixed;
 }
 
@@ -146,21 +151,19 @@ bool check_order(const uint8_t* order, size_t channels) {
   return true;
 }
 
-// Lanes `first` and on of the model into a group; a model of one lane fills all.
+// Lanes `first` and on of the model into a group; without any, all are on the first level.
 bool open_group(const uint8_t* levels, const uint8_t* references, size_t lanes, size_t first,
                 unsigned count, Group* group) {
   memset(group, 0, sizeof *group);
-  const unsigned there = lanes == 1 ? 1 : static_cast<unsigned>(lanes - first);
+  const size_t there = lanes - first;
   for (unsigned lane = 0; lane < kGroup; ++lane) {
-    const bool own = lane < there;
-    const size_t from = lanes == 1 ? 0 : first + lane;
-    const unsigned level = own || lanes == 1 ? levels[from] : 0;
+    const unsigned level = lane < there ? levels[first + lane] : 0;
     if (level >= kLevels) return false;
     group->level_lanes[level] |= uint64_t{1} << lane;
     group->delays[lane] = static_cast<uint8_t>(2 * level);
-    if ((own || lanes == 1) && group->most_delay < 2 * level) group->most_delay = 2 * level;
-    for (unsigned k = 0; own && k < count; ++k) {
-      const uint8_t source = references[from * count + k];
+    if (group->most_delay < 2 * level) group->most_delay = 2 * level;
+    for (unsigned k = 0; lane < there && k < count; ++k) {
+      const uint8_t source = references[(first + lane) * count + k];
       if (source > 127 || (source & 63u) >= there) return false;
       group->sources[k][lane] = source;
     }
@@ -168,14 +171,13 @@ bool open_group(const uint8_t* levels, const uint8_t* references, size_t lanes, 
   return true;
 }
 
-// Lanes `first` and on into a predictor; a model of one lane fills all. False where a weight is out
-// of range.
+// Lanes `first` and on into a predictor. False where a weight is out of range.
 bool fill_predictor(const uint8_t* weights, const uint8_t* bias, const uint8_t* energy, unsigned taps,
                     size_t lanes, size_t first, Predictor* predictor) {
   Predictor& p = *predictor;
   memset(&p, 0, sizeof p);
   for (unsigned lane = 0; lane < kGroup; ++lane) {
-    const size_t from = lanes == 1 ? 0 : first + lane;
+    const size_t from = first + lane;
     if (from >= lanes) break;
     for (unsigned tap = 0; tap < taps; ++tap) {
       const int16_t weight = load<int16_t>(weights + 2 * (from * taps + tap));
@@ -199,12 +201,9 @@ bool fill_predictor(const uint8_t* weights, const uint8_t* bias, const uint8_t* 
         p.high[tap / 4][j][4 * d + tap % 4] = static_cast<int8_t>(weight >> 7);
         p.low[tap / 4][j][4 * d + tap % 4] = static_cast<int8_t>(weight & 127);
       }
-      const uint8_t own = p.energy[0][lane], gradient = p.energy[3][lane];
-      const uint8_t owns[4] = {own, own, static_cast<uint8_t>(own / 2),
-                               static_cast<uint8_t>(own / 2)};
-      const uint8_t others[4] = {p.energy[1][lane], p.energy[2][lane], gradient, gradient};
-      memcpy(&p.own_energy[j][4 * d], owns, 4);
-      memcpy(&p.other_energy[j][4 * d], others, 4);
+      for (unsigned i = 0; i < 4; ++i) {
+        p.mixed_energy[j][4 * d + i] = static_cast<int8_t>(p.energy[i][lane]);
+      }
     }
   }
   return true;
@@ -212,9 +211,8 @@ bool fill_predictor(const uint8_t* weights, const uint8_t* bias, const uint8_t* 
 
 // `at` moves past the arrays of one plane.
 bool open_predictors(const uint8_t*& at, const Head& head, size_t lanes, uint8_t* opened,
-                     size_t plane, uint8_t* zero) {
+                     size_t plane) {
   const unsigned taps = kOwnTaps + 4 * head.references;
-  *zero = *at++;
   const uint8_t *weights = at, *bias = weights + 2 * lanes * taps, *energy = bias + 4 * lanes;
   at = energy + 4 * lanes;
   const size_t base = places_of(head).predictors;
@@ -267,7 +265,7 @@ Refusal open(const Params&, const DType& type, const uint8_t* model, size_t nbyt
   if (head.planes != type.bits / 8u) return "the model has not the planes of the type";
   memcpy(opened, &head, sizeof head);
   const Places places = places_of(head);
-  const size_t lanes = head.channels > 0 ? size_t{head.channels} * head.phases : 1;
+  const size_t lanes = size_t{head.channels} * head.phases;
   const uint8_t* at = model + kHeadNbytes;
   if (head.ordered != 0) {
     if (!check_order(at, head.channels)) return "the order of channels in the model is none";
@@ -286,7 +284,12 @@ Refusal open(const Params&, const DType& type, const uint8_t* model, size_t nbyt
   for (size_t plane = 0; plane < head.planes; ++plane) {
     PlaneTables* tables = reinterpret_cast<PlaneTables*>(opened + places.tables +
                                                          aligned(sizeof(PlaneTables)) * plane);
-    if (!open_predictors(at, head, lanes, opened, plane, &tables->zero)) {
+    tables->zero = *at++;
+    tables->predictor = kMedian;
+    if (head.channels == 0) {
+      tables->predictor = *at++;
+      if (tables->predictor > kBoth) return "a predictor of the model is unknown";
+    } else if (!open_predictors(at, head, lanes, opened, plane)) {
       return "a weight of the model is out of range";
     }
   }

@@ -33,22 +33,28 @@ _VERSION = 1
 _MOST_BIAS = 1 << 30
 
 
+MEDIAN, MEAN, BOTH = 0, 1, 2
+"""Predictors of a plain model: MED, a mean of the neighbours, and half of each."""
+
+
 @dataclass(frozen=True)
 class Plane:
-    """One byte plane: predictors of each lane, and what its contexts mean.
+    """One byte plane: how its bytes are predicted, and what its contexts mean.
 
+    A plain model, one for maps of any number of channels, has `predictor` only. Another one has arrays by lane:
     `weights` (lanes, 8 + 4 references) int16 in units of 2^-12, for the taps W N NW NE, MED M1 M2 M3, then C W E N of
-    each reference (Mi is the MED of reference i); `bias` (lanes,) int32; `energy` (lanes, 4) uint8, in units of 2^-6:
-    of the lane's own errors, those of references 1 and 2, and of the gradients. `contexts` (256,), or (512,) below
-    the first plane: index of a table, with SUBTRACT or without. `grades` (tables, 257).
+    each reference (Mi is the MED of reference i); `bias` (lanes,) int32; `energy` (lanes, 4) uint8 in units of 2^-5: of
+    the lane's own errors, those of references 1 and 2, and of the gradients. `contexts` (256,), or (512,) below the
+    first plane: index of a table, with SUBTRACT or without. `grades` (tables, 257).
     """
 
     zero: int
-    weights: NDArray[np.int16]
-    bias: NDArray[np.int32]
-    energy: NDArray[np.uint8]
     contexts: NDArray[np.uint8]
     grades: NDArray[np.uint8]
+    predictor: int = MEDIAN
+    weights: NDArray[np.int16] = field(default_factory=lambda: np.zeros((0, OWN_TAPS), np.int16))
+    bias: NDArray[np.int32] = field(default_factory=lambda: np.zeros(0, np.int32))
+    energy: NDArray[np.uint8] = field(default_factory=lambda: np.zeros((0, 4), np.uint8))
 
     def frequencies(self) -> NDArray[np.int64]:
         """(tables, 257) frequencies, 2048 in all in each table."""
@@ -57,7 +63,7 @@ class Plane:
 
 @dataclass(frozen=True)
 class Model:
-    """All of it. Lanes are channels in `order`, times the phases of each; one lane where all channels share it.
+    """All of it. Lanes are channels in `order`, times the phases of each. `channels` 0: a plain model, without lanes.
 
     `levels` (lanes,) 0 … 7: a lane runs 2·level pixels behind. `references` (lanes, references) uint8: lane of the same
     group of 64 in the low six bits, bit 6: two levels above instead of one. `order` (channels,): channel at each place.
@@ -65,15 +71,10 @@ class Model:
 
     channels: int
     phases: int
-    levels: NDArray[np.uint8]
-    references: NDArray[np.uint8]
     planes: tuple[Plane, ...]
-    order: NDArray[np.int64] | None = field(default=None)
-
-    @property
-    def lanes(self) -> int:
-        """Lanes that have predictors of their own: 1 where all share one."""
-        return self.levels.size
+    levels: NDArray[np.uint8] = field(default_factory=lambda: np.zeros(0, np.uint8))
+    references: NDArray[np.uint8] = field(default_factory=lambda: np.zeros((0, 0), np.uint8))
+    order: NDArray[np.int64] | None = None
 
     def to_bytes(self) -> bytes:
         """The bytes that `from_bytes` reads."""
@@ -86,8 +87,11 @@ class Model:
         out = BitWriter()
         for plane in self.planes:
             parts.append(bytes([plane.zero]))
-            parts += [plane.weights.astype("<i2").tobytes(), plane.bias.astype("<i4").tobytes()]
-            parts.append(plane.energy.tobytes())
+            if self.channels:
+                parts += [plane.weights.astype("<i2").tobytes(), plane.bias.astype("<i4").tobytes()]
+                parts.append(plane.energy.tobytes())
+            else:
+                parts.append(bytes([plane.predictor]))
             _write_contexts(out, plane)
         return b"".join(parts) + out.to_bytes()
 
@@ -99,44 +103,43 @@ class Model:
         version, planes, phases, k, channels, ordered = _HEAD.unpack_from(data)
         if version != _VERSION:
             raise corrupt("the model is of an unknown version")
-        alone = channels == 0  # one lane for all: it has neither references nor an order
-        if (
-            not 1 <= planes <= 4
-            or phases not in (1, 2)
-            or k > MOST_REFERENCES
-            or ordered > 1
-            or (alone and k + ordered)
-        ):
+        plain = channels == 0  # it has neither references nor an order
+        most = 0 if plain else MOST_REFERENCES
+        if not 1 <= planes <= 4 or phases not in (1, 2) or k > most or ordered > (0 if plain else 1):
             raise corrupt("the head of the model is out of range")
         cut = _Cut(data, _HEAD.size)
         order = _order(cut.take("u1", channels)) if ordered else None
-        lanes = max(channels * phases * phases, 1)
+        lanes = channels * phases * phases
         levels, references = cut.take("u1", lanes), cut.take("u1", lanes * k).reshape(lanes, k)
         group = np.minimum(GROUP, lanes - np.arange(lanes) // GROUP * GROUP)
-        if levels.max() > MOST_LEVEL or (references > 127).any() or (references & 63 >= group[:, None]).any():
+        if (levels > MOST_LEVEL).any() or (references > 127).any() or (references & 63 >= group[:, None]).any():
             raise corrupt("a level or reference of the model is out of range")
-        taps = OWN_TAPS + TAPS_OF_REFERENCE * k
-        found = [
-            (
-                int(cut.take("u1", 1)[0]),
-                cut.take("<i2", lanes * taps).reshape(lanes, taps),
-                cut.take("<i4", lanes),
-                cut.take("u1", 4 * lanes).reshape(lanes, 4),
-            )
-            for _ in range(planes)
-        ]
+        predictors = [_plain(cut) if plain else _by_lane(cut, lanes, k) for _ in range(planes)]
         bits = BitReader(data[cut.at :])
-        built: list[Plane] = []
-        for i, (zero, weights, bias, energy) in enumerate(found):
-            if (np.abs(weights.astype(np.int64) * 2 + 1) > 32767).any() or (
-                abs(bias.astype(np.int64)) > _MOST_BIAS
-            ).any():
-                raise corrupt("a weight of the model is out of range")
-            if (energy > 127).any():
-                raise corrupt("a weight of the model is out of range")
-            built.append(Plane(zero, weights, bias, energy, *_read_contexts(bits, CONTEXTS * (2 if i else 1))))
+        built = [
+            Plane(zero, *_read_contexts(bits, CONTEXTS * (2 if i else 1)), *predictor)
+            for i, (zero, *predictor) in enumerate(predictors)
+        ]
         bits.end()
-        return Model(channels, phases, levels, references, tuple(built), order)
+        return Model(channels, phases, tuple(built), levels, references, order)
+
+
+def _plain(cut: _Cut) -> tuple[Any, ...]:
+    zero, predictor = cut.take("u1", 2).tolist()
+    if predictor > BOTH:
+        raise corrupt("a predictor of the model is unknown")
+    return zero, predictor
+
+
+def _by_lane(cut: _Cut, lanes: int, k: int) -> tuple[Any, ...]:
+    taps = OWN_TAPS + TAPS_OF_REFERENCE * k
+    zero = int(cut.take("u1", 1)[0])
+    weights, bias = cut.take("<i2", lanes * taps).reshape(lanes, taps), cut.take("<i4", lanes)
+    energy = cut.take("u1", 4 * lanes).reshape(lanes, 4)
+    far = (np.abs(2 * weights.astype(np.int64) + 1) > 32767).any() or (abs(bias.astype(np.int64)) > _MOST_BIAS).any()
+    if far or (energy > 127).any():
+        raise corrupt("a weight of the model is out of range")
+    return zero, MEDIAN, weights, bias, energy
 
 
 class _Cut:

@@ -62,7 +62,7 @@ def group(windows: Windows, rng: np.random.Generator) -> Group:
         return Predictors(np.stack([w for w, _ in found]), np.array([b for _, b in found]), references, used)
 
     def tell(known: Known) -> Told:
-        return Told(known.by, known.contexts(known.energy()), known.predicted(), known.coded())
+        return Told(known.by_lane, known.contexts(known.energy()), known.predicted(), known.coded())
 
     known = Known(windows, by([fits.solve(lane) for lane in range(windows.lanes)]))
     tries = [tell(known)]
@@ -71,11 +71,11 @@ def group(windows: Windows, rng: np.random.Generator) -> Group:
         weights = [_reweighted(fits, found, lane, known.local(lane)[places], power) for lane in range(windows.lanes)]
         known = Known(windows, by(weights))
         tries.append(tell(known))
-    medians = Predictors(np.zeros_like(known.by.weights), np.zeros_like(known.by.bias), references, used)
+    medians = Predictors(np.zeros_like(known.by_lane.weights), np.zeros_like(known.by_lane.bias), references, used)
     medians.weights[:, 4] = 4096
     tries.append(tell(Known(windows, medians)))
     best = Known(windows, _best(tries))
-    return Group(best.by, best.energy(), chosen.levels)
+    return Group(best.by_lane, best.energy(), chosen.levels)
 
 
 def _reweighted(fits: Fits, found: NDArray[np.float32], lane: int, error: NDArray[np.float32], power: int) -> Floats:

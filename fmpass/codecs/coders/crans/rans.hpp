@@ -24,8 +24,8 @@ FM_INLINE uint32_t refill(uint32_t state, const uint8_t*& in) {
   return state << 16 | word;
 }
 
-// Bytes behind escapes of the lanes `first` … `first` + 15 that `escapes` tells, into `symbols`.
-FM_INLINE void take_escaped(Decoding& d, uint32_t* states, unsigned escapes, uint8_t* symbols) {
+// Bytes behind escapes of lanes that have states of their own.
+FM_INLINE void take_escaped(Decoding& d, uint32_t* states, uint64_t escapes, uint8_t* symbols) {
   for (; escapes != 0; escapes &= escapes - 1) {
     const unsigned lane = trailing_zeros(escapes);
     symbols[lane] = static_cast<uint8_t>(states[lane]);
@@ -33,25 +33,25 @@ FM_INLINE void take_escaped(Decoding& d, uint32_t* states, unsigned escapes, uin
   }
 }
 
-// One step of a row of lanes: the symbols, by tables that `meaning` tells.
+// One step of a row of lanes: the symbols, by tables that `meaning` tells. First all lanes that have
+// states of their own, then what stands behind their escapes, then the next lanes.
 template <unsigned kRow, unsigned kStates>
 FM_INLINE void decode_row_plain(Decoding& d, const PlaneTables& tables, const uint8_t* meaning,
                                 uint64_t active, uint8_t* symbols) {
-  for (unsigned first = 0; first < kRow; first += 16) {
-    uint32_t* states = d.states + first % kStates;
-    unsigned escapes = 0;
-    for (unsigned i = 0; i < 16; ++i) {
+  for (unsigned first = 0; first < kRow; first += kStates) {
+    uint64_t escapes = 0;
+    for (unsigned i = 0; i < kStates; ++i) {
       const unsigned lane = first + i;
       symbols[lane] = 0;
       if ((active >> lane & 1) == 0) continue;
-      const uint32_t state = states[i];
+      const uint32_t state = d.states[i];
       const uint32_t entry = tables.slots[meaning[lane] & 63][state & (kTotal - 1)];
       symbols[lane] = static_cast<uint8_t>(entry);
-      escapes |= (entry >> 31) << i;
-      states[i] = refill(
+      escapes |= uint64_t{entry >> 31} << i;
+      d.states[i] = refill(
           (entry >> 8 & (kTotal - 1)) * (state >> kPrecision) + (entry >> 19 & (kTotal - 1)), d.in);
     }
-    if (FM_UNLIKELY(escapes != 0)) take_escaped(d, states, escapes, symbols + first);
+    if (FM_UNLIKELY(escapes != 0)) take_escaped(d, d.states, escapes, symbols + first);
   }
 }
 
@@ -84,20 +84,19 @@ template <unsigned kRow, unsigned kStates>
 FM_INLINE void encode_row_plain(Encoding& e, const PlaneTables& tables, const uint16_t* symbols,
                                 uint64_t active) {
   for (unsigned first = kRow; first > 0;) {
-    first -= 16;
-    uint32_t* states = e.states + first % kStates;
-    uint32_t entries[16];
-    for (unsigned i = 16; i-- > 0;) {
+    first -= kStates;
+    uint32_t entries[kStates];
+    for (unsigned i = kStates; i-- > 0;) {
       const unsigned lane = first + i;
       const uint32_t* row = tables.symbols[symbols[lane] >> 8];
       entries[i] = row[symbols[lane] & 255];
       if ((active >> lane & 1) == 0 || (entries[i] & 0xFFFF) != 0) continue;
       entries[i] = row[kEscape];
-      if (states[i] >= 1u << 24) put_word(e, states[i]);
-      states[i] = states[i] << 8 | (symbols[lane] & 255u);
+      if (e.states[i] >= 1u << 24) put_word(e, e.states[i]);
+      e.states[i] = e.states[i] << 8 | (symbols[lane] & 255u);
     }
-    for (unsigned i = 16; i-- > 0;) {
-      if ((active >> (first + i) & 1) != 0) put_symbol(e, states[i], entries[i]);
+    for (unsigned i = kStates; i-- > 0;) {
+      if ((active >> (first + i) & 1) != 0) put_symbol(e, e.states[i], entries[i]);
     }
   }
 }

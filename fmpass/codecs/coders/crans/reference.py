@@ -35,10 +35,13 @@ def state_vectors(words: int) -> int:
     return 1 if words < _FEW_WORDS else 2 if words < _MANY_WORDS else 4
 
 
-def lanes_of(opened: Opened, tile: Tile, strip: Strip, values: Bytes) -> tuple[Lanes, NDArray[np.int64]]:
+def lanes_of(model: Model, tile: Tile, strip: Strip, values: Bytes) -> tuple[Lanes, NDArray[np.int64] | None]:
     """A group as `told` takes it, and the indices of its lanes in the model."""
-    model = opened.model
-    index = layout.lane_indices(model, tile)[strip.first : strip.first + strip.count]
+    index = layout.lane_indices(model, tile)
+    if index is None:
+        none = np.zeros((strip.count, 0), np.int64)
+        return Lanes(values, strip.active, strip.pitch, none, none), None
+    index = index[strip.first : strip.first + strip.count]
     references = model.references[index].astype(np.int64)
     return Lanes(values, strip.active, strip.pitch, references & 63, 2 * (1 + (references >> 6))), index
 
@@ -55,7 +58,7 @@ def encode(words: Words, tile: Tile, dtype: DType, opened: Opened) -> bytes | No
         quiet = np.ones(strip.active.shape, np.bool_)
         for number, plane in enumerate(model.planes):
             values = strip.lay(split[number][0], plane.zero)
-            group, index = lanes_of(opened, tile, strip, values)
+            group, index = lanes_of(model, tile, strip, values)
             known = told(group, plane, index)
             context = known.context.astype(np.int64) + (CONTEXTS * quiet if number else 0)
             meaning = plane.contexts[context].astype(np.int64)
@@ -86,21 +89,21 @@ def _encode_strip(
     coded = np.where(escaped, tables.ESCAPE, symbol.astype(np.int64))
     frequency, start = frequencies[table, coded].tolist(), starts[table, coded].tolist()
     escapes, actives, raw = escaped.tolist(), active.tolist(), symbol.tolist()
-    width = symbol.shape[1]
+    width, size = symbol.shape[1], 16 * vectors
     for step in range(len(symbol) - 1, -1, -1):
         f_row, s_row, e_row, a_row, r_row = frequency[step], start[step], escapes[step], actives[step], raw[step]
-        for first in range((width - 1) // 16 * 16, -1, -16):
-            inside = [lane for lane in range(min(first + 15, width - 1), first - 1, -1) if a_row[lane]]
+        for first in range((width - 1) // size * size, -1, -size):
+            inside = [lane for lane in range(min(first + size, width) - 1, first - 1, -1) if a_row[lane]]
             for lane in inside:
                 if e_row[lane]:
-                    at = lane % (16 * vectors)
+                    at = lane % size
                     state = states[at]
                     if state >= 1 << 24:
                         out.append(state & 0xFFFF)
                         state >>= 16
                     states[at] = state << 8 | r_row[lane]
             for lane in inside:
-                at, f = lane % (16 * vectors), f_row[lane]
+                at, f = lane % size, f_row[lane]
                 if f == 0:
                     return False
                 state = states[at]
@@ -123,7 +126,7 @@ def decode(data: bytes, tile: Tile, dtype: DType, opened: Opened) -> Words:
         quiet = np.ones(strip.active.shape, np.bool_)
         for number, plane in enumerate(model.planes):
             nothing = np.full(strip.active.shape, plane.zero, np.uint8)
-            group, index = lanes_of(opened, tile, strip, nothing)
+            group, index = lanes_of(model, tile, strip, nothing)
             above = quiet if number else None
             values = decode_strip(stream, group, plane, index, opened.frequencies[number], above)
             strip.take(values, lanes[number])

@@ -29,7 +29,8 @@ FM_INLINE void keep_row(const Plane& c, size_t t, const uint8_t* values, const u
 template <unsigned kRow, unsigned kStates>
 bool decode_steps(const Plane& c, size_t steps, Decoding& d) {
 #if defined(FM_AVX512)
-  return decode_steps_avx512<kRow, kStates>(c, steps, d);
+  return c.predictor == nullptr ? decode_steps_avx512<kRow, kStates, false>(c, steps, d)
+                                : decode_steps_avx512<kRow, kStates, true>(c, steps, d);
 #else
   alignas(64) uint8_t prediction[kRow], meaning[kRow], symbols[kRow];
   for (size_t t = 0; t < steps; ++t) {
@@ -54,7 +55,8 @@ bool decode_steps(const Plane& c, size_t steps, Decoding& d) {
 template <unsigned kRow>
 void tell_steps(const Plane& c, size_t steps, uint16_t* symbols) {
 #if defined(FM_AVX512)
-  tell_steps_avx512<kRow>(c, steps, symbols);
+  return c.predictor == nullptr ? tell_steps_avx512<kRow, false>(c, steps, symbols)
+                                : tell_steps_avx512<kRow, true>(c, steps, symbols);
 #else
   alignas(64) uint8_t prediction[kRow], meaning[kRow];
   for (size_t t = 0; t < steps; ++t, symbols += kRow) {
@@ -78,6 +80,8 @@ bool encode_steps(const PlaneTables& tables, const uint64_t* active, size_t step
     if (FM_UNLIKELY(e.out - e.begin < 4 * static_cast<ptrdiff_t>(kGroup))) return false;
 #if defined(FM_AVX512)
     encode_row_avx512<kRow, kStates>(e, tables, symbols + t * kRow, active[t]);
+#elif defined(FM_AVX2)
+    encode_row_avx2<kRow, kStates>(e, tables, symbols + t * kRow, active[t]);
 #else
     encode_row_plain<kRow, kStates>(e, tables, symbols + t * kRow, active[t]);
 #endif

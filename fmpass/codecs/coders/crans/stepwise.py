@@ -19,15 +19,14 @@ def decode_strip(
     stream: Stream,
     lanes: c.Lanes,
     plane: Plane,
-    index: NDArray[np.int64],
+    index: NDArray[np.int64] | None,
     frequencies: NDArray[np.int64],
     quiet: NDArray[np.bool_] | None,
 ) -> Bytes:
     """(steps, lanes) values of a group. `lanes.values` holds zero everywhere; `quiet`: all planes above are zero."""
     steps, count = lanes.values.shape
-    before = _Before(plane.zero, lanes, count)
-    weights, bias = plane.weights[index].tolist(), plane.bias[index].tolist()
-    energy, meanings = plane.energy[index].tolist(), plane.contexts.tolist()
+    before = _Before(plane, lanes, index)
+    meanings = plane.contexts.tolist()
     slots = np.repeat(np.tile(np.arange(ESCAPE + 1), len(frequencies)), frequencies.reshape(-1)).reshape(-1, TOTAL)
     symbols, widths = slots.tolist(), frequencies.tolist()
     starts = (np.cumsum(frequencies, axis=1) - frequencies).tolist()
@@ -35,13 +34,13 @@ def decode_strip(
     above = None if quiet is None else quiet.tolist()
     size = 16 * stream.vectors
     for step in range(steps):
-        for first in range(0, count, 16):
+        for first in range(0, count, size):
             escaped: list[tuple[int, int, int]] = []
             decoded: list[tuple[int, int, int]] = []
-            for lane in range(first, min(first + 16, count)):
+            for lane in range(first, min(first + size, count)):
                 if not active[step][lane]:
                     continue
-                prediction, context = before.told(step, lane, weights[lane], bias[lane], energy[lane])
+                prediction, context = before.told(step, lane)
                 if above is not None and above[step][lane]:
                     context += CONTEXTS
                 meaning = meanings[context]
@@ -67,23 +66,30 @@ def decode_strip(
     return np.array(before.values[before.border :], np.uint8).reshape(steps, count)
 
 
+def _mean(a: int, b: int) -> int:
+    return (a + b + 1) >> 1
+
+
 class _Before:
     """Values, medians and errors of all steps so far, with a border of zeros before the first."""
 
-    def __init__(self, zero: int, lanes: c.Lanes, count: int) -> None:
-        self.zero, self.pitch = zero, lanes.pitch
+    def __init__(self, plane: Plane, lanes: c.Lanes, index: NDArray[np.int64] | None) -> None:
+        self.plane, self.zero, self.pitch = plane, plane.zero, lanes.pitch
         self.border = lanes.pitch + 8
-        rows = self.border + len(lanes.values)
-        self.values = [[zero] * count for _ in range(rows)]
-        self.medians = [[zero] * count for _ in range(rows)]
+        rows, count = self.border + len(lanes.values), lanes.values.shape[1]
+        self.values = [[self.zero] * count for _ in range(rows)]
+        self.medians = [[self.zero] * count for _ in range(rows)]
         self.errors = [[0] * count for _ in range(rows)]
         self.references = [
             [(int(r), int(b)) for r, b in zip(*pair, strict=True)]
             for pair in zip(lanes.references, lanes.back, strict=True)
         ]
-        self.count = count
+        self.plain = index is None
+        if index is not None:
+            self.weights, self.bias = plane.weights[index].tolist(), plane.bias[index].tolist()
+            self.energy = plane.energy[index].tolist()
 
-    def told(self, step: int, lane: int, weights: list[int], bias: int, energy: list[int]) -> tuple[int, int]:
+    def told(self, step: int, lane: int) -> tuple[int, int]:
         """Prediction and context of a byte that is there; remembers its median."""
         at, zero, values, errors = step + self.border, self.zero, self.values, self.errors
         up = at - self.pitch
@@ -91,20 +97,15 @@ class _Before:
         low, high = (w, n) if w < n else (n, w)
         median = low + high - min(max(nw, low), high)
         self.medians[at][lane] = median
-        total = bias + weights[0] * w + weights[1] * n + weights[2] * nw + weights[3] * ne + weights[4] * median
-        own = energy[0] * (errors[at - 1][lane] + errors[up][lane])
-        own += (energy[0] >> 1) * (errors[up - 1][lane] + errors[up + 1][lane])
-        for k, (reference, back) in enumerate(self.references[lane]):
-            there, same = reference < self.count, at - back
-            taps = [values[t][reference] if there else zero for t in (same, same - 1, same + 1, same - self.pitch)]
-            first = OWN_TAPS + 4 * k
-            total += sum(weight * tap for weight, tap in zip(weights[first : first + 4], taps, strict=True))
-            if k < 3:
-                total += weights[5 + k] * (self.medians[same][reference] if there else zero)
-            if k < 2 and there:
-                own += energy[1 + k] * errors[same][reference]
-        own += energy[3] * (abs(w - nw) + min(255, abs(n - nw) + abs(n - ne)))
-        prediction = min(max((total + 2048) >> 12, 0), 255)
+        beside = _mean(errors[at - 1][lane], errors[up][lane])
+        across = _mean(errors[up - 1][lane], errors[up + 1][lane])
+        slope = min(255, min(255, abs(n - nw) + abs(n - ne)) + abs(w - nw))
+        if self.plain:
+            average = _mean(_mean(w, n), _mean(_mean(w, n), _mean(nw, ne)))
+            prediction = (median, average, _mean(median, average))[self.plane.predictor]
+            energy = 2 * beside + across + (slope >> 2)
+        else:
+            prediction, energy = self._by_lane(at, lane, (w, n, nw, ne, median), (beside, across, slope))
         distance = abs(prediction - zero)
         zeros = (w == zero) + (n == zero) + (nw == zero) + (ne == zero)
         if zeros == 0:
@@ -113,7 +114,22 @@ class _Before:
             row = c.MIXED_ROW + bisect_right(c.MIXED_STEPS, distance)
         else:
             row = c.QUIET_ROW + bisect_right(c.QUIET_STEPS, distance)
-        return prediction, 16 * row + bisect_right(c.ENERGY_STEPS, min(127, own >> 6))
+        return prediction, 16 * row + bisect_right(c.ENERGY_STEPS, min(127, energy))
+
+    def _by_lane(self, at: int, lane: int, near: tuple[int, ...], errors: tuple[int, int, int]) -> tuple[int, int]:
+        weights, energy, values = self.weights[lane], self.energy[lane], self.values
+        total = self.bias[lane] + sum(weight * tap for weight, tap in zip(weights, near, strict=False))
+        beside, across, slope = errors
+        own = energy[0] * _mean(beside, _mean(beside, across)) + energy[3] * slope
+        for k, (reference, back) in enumerate(self.references[lane]):
+            same = at - back
+            for tap, t in enumerate((same, same - 1, same + 1, same - self.pitch)):
+                total += weights[OWN_TAPS + 4 * k + tap] * values[t][reference]
+            if k < 3:
+                total += weights[5 + k] * self.medians[same][reference]
+            if k < 2:
+                own += energy[1 + k] * self.errors[same][reference]
+        return min(max((total + 2048) >> 12, 0), 255), own >> 5
 
     def set(self, step: int, lane: int, value: int, prediction: int) -> None:
         """The byte of this step, once it is known."""
