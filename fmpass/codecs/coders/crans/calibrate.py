@@ -13,19 +13,30 @@ from numpy.typing import NDArray
 
 from fmpass.codecs.coders.crans import fit, grouping, merge, phases, predictors, windows
 from fmpass.codecs.coders.crans.census import census
-from fmpass.codecs.coders.crans.model import BOTH, GROUP, MEAN, MEDIAN, Model, Plane
+from fmpass.codecs.coders.crans.model import (
+    BOTH,
+    GROUP,
+    MEAN,
+    MEDIAN,
+    OWN_TAPS,
+    TAPS_OF_REFERENCE,
+    Model,
+    Plane,
+)
 from fmpass.codecs.coders.crans.predictors import Group
 from fmpass.codecs.coders.crans.windows import Maps
 from fmpass.dtypes import DType
 
-PIXELS = 16384
+PIXELS = 32768
 """Pixels of each lane that its predictor is made of."""
 _TABLE_PIXELS = 65536
+"""Pixels of each lane that tables are made of,"""
 _ALL_PIXELS = 1 << 22
-"""Pixels of all lanes together that tables are made of."""
+"""unless all lanes together have more."""
 LEAST_PIXELS = 32
 """With fewer a lane has no predictor of its own."""
-_MOST_CHANNELS = 1 << 14
+_MOST_CHANNELS = 1 << 12
+"""With more it would take minutes."""
 _SEED = 20000
 _NOTHING = np.zeros(0, np.uint8)
 _WEIGHTS = ((0, 0, 0, 0, 4096), (1536, 1536, 512, 512, 0), (768, 768, 256, 256, 2048))
@@ -78,14 +89,14 @@ def _first_plane(maps: Maps, dtype: DType, model: Model, zero: int, rng: np.rand
     energy = np.concatenate([g.energy for g in groups])
     levels = np.concatenate([g.levels for g in groups]).astype(np.uint8)
     references = np.concatenate([_references(g) for g in groups])
-    none = np.zeros(0, np.uint8)
-    found = replace(
-        model, levels=levels, references=references, planes=(Plane(zero, none, none, MEDIAN, weights, bias, energy),)
-    )
+    k = max(int(g.by.used.max()) for g in groups)
+    weights = weights[:, : OWN_TAPS + TAPS_OF_REFERENCE * k]
+    plane = Plane(zero, _NOTHING, _NOTHING, MEDIAN, weights, bias, energy)
+    found = replace(model, levels=levels, references=references[:, :k], planes=(plane,))
     where = windows.places(maps, model.phases, min(_TABLE_PIXELS, max(PIXELS, _ALL_PIXELS // model.channels)), rng)
     (counts,) = census(found, maps, dtype, where)
     contexts, grades, bits = merge.tabled(counts)
-    plane = replace(found.planes[0], contexts=contexts, grades=grades)
+    plane = replace(plane, contexts=contexts, grades=grades)
     return Calibrated(replace(found, planes=(plane,)), bits / int(counts.plain.sum()))
 
 

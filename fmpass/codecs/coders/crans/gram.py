@@ -22,7 +22,7 @@ RIDGE = 0.05
 PRIOR = 8.0
 """Pixels that the weights which all lanes share are worth."""
 
-_CHUNK = 4096
+_CHUNK, _PIECE = 4096, 256
 
 
 def features(windows: Windows, core: NDArray[np.int64]) -> NDArray[np.float32]:
@@ -69,6 +69,14 @@ def gram(found: NDArray[np.float32]) -> Gram:
     return Gram(total, found.shape[1])
 
 
+def products(one: NDArray[np.float32], other: NDArray[np.float32]) -> Floats:
+    """(rows, other rows) products of few rows, summed over pixels in pieces so small that no library starts threads."""
+    whole = one.shape[1] // _PIECE * _PIECE
+    pieces = [a[:, :whole].reshape(len(a), -1, _PIECE).transpose(1, 0, 2) for a in (one, other)]
+    found = np.matmul(pieces[0], pieces[1].transpose(0, 2, 1)).sum(axis=0, dtype=np.float64)
+    return found + one[:, whole:] @ other[:, whole:].T
+
+
 def own(lanes: int) -> NDArray[np.int64]:
     """(lanes, 6) features of each lane's own taps, and one."""
     at = FEATURES * np.arange(lanes)[:, None] + _OWN
@@ -101,11 +109,14 @@ class Fits:
         return weights
 
 
-def ridged(block: Floats, pixels: float) -> Floats:
-    """Products of taps with what keeps their weights small, or near those that all lanes share."""
+def ridged(block: Floats, total: float, pixels: float | None = None) -> Floats:
+    """Products of taps with what keeps their weights small, or near those that all lanes share.
+
+    They are summed over pixels of weight `total`, which tell as much as so many `pixels` of one weight.
+    """
     found = block.copy()
     at = np.arange(block.shape[-1])
-    strength = RIDGE * pixels + block[..., at, at] * (PRIOR / pixels)
+    strength = RIDGE * total + block[..., at, at] * (PRIOR / (pixels or total))
     found[..., at, at] += strength + 1e-6
     return found
 

@@ -14,46 +14,53 @@ from fmpass.codecs.coders.crans.model import MOST_LEVEL, MOST_REFERENCES
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-_OFFERS = 16
+_OFFERS = 12
 """Of so many best references of a lane the levels are chosen."""
 _WORTH = np.array([0, 1, 0.35, 0.12, *[0] * _OFFERS])
 """What the best allowed reference is worth, and the next ones."""
 _TEMPERATURES = (*np.geomspace(0.3, 0.002, 24).tolist(), 0.0, 0.0)
 _LEAST_GAIN = 0.002
-_TRIES = 4
+_CHAINS, _KEPT = 8, 4
+"""Times that levels are annealed, and how many of the best results are tried."""
 
 
 def levels(gains: Floats, rng: np.random.Generator) -> Ints:
-    """(lanes,) levels that let every lane see its best references, which save `gains` (lanes, lanes) bits."""
+    """(kept, lanes) levels that let lanes see their best references, which save `gains` (lanes, lanes) bits."""
     count = len(gains)
     if count < 2:
-        return np.zeros(count, np.int64)
+        return np.zeros((1, count), np.int64)
     outside = gains - 2 * np.eye(count) * np.abs(gains).max()
     offers = np.argsort(-outside, axis=1, kind="stable")[:, : min(_OFFERS, count - 1)]
     worth = np.take_along_axis(gains, offers, axis=1)
     concerned = [np.flatnonzero((offers == lane).any(axis=1) | (np.arange(count) == lane)) for lane in range(count)]
     every = np.arange(MOST_LEVEL + 1)
-    trial = np.tile(rng.permutation(np.arange(count) * (MOST_LEVEL + 1) // count), (MOST_LEVEL + 1, 1))
+    spread = np.arange(count) * every.size // count
+    start = np.stack([rng.permutation(spread) for _ in range(_CHAINS)])
+    trial = np.repeat(start[:, None], every.size, axis=1)
     for temperature in _TEMPERATURES:
         for lane in rng.permutation(count).tolist():
             rows = concerned[lane]
-            trial[:, lane] = every
-            score = _score(trial[:, rows], trial[:, offers[rows]], worth[rows])
-            trial[:, lane] = np.argmax(score + temperature * rng.gumbel(size=score.size))
-    return trial[0]
+            trial[:, :, lane] = every
+            score = _score(trial[:, :, rows], trial[:, :, offers[rows]], worth[rows])
+            trial[:, :, lane] = np.argmax(score + temperature * rng.gumbel(size=score.shape), axis=1)[:, None]
+    found = trial[:, 0]
+    score = _score(found, found[:, offers], worth)
+    return found[np.argsort(-score, kind="stable")[:_KEPT]]
 
 
 def _score(level: Ints, others: Ints, worth: Floats) -> Floats:
-    """(trials,) what (trials, lanes) levels are worth whose offers have levels (trials, lanes, offers)."""
-    behind = level[:, :, None] - others
+    """(…,) what (…, lanes) levels are worth whose offers have levels (…, lanes, offers)."""
+    behind = level[..., None] - others
     allowed = (behind == 1) | (behind == 2)
-    return (_WORTH[np.cumsum(allowed, axis=2) * allowed] * worth).sum(axis=(1, 2))
+    return (_WORTH[np.cumsum(allowed, axis=-1, dtype=np.int8) * allowed] * worth).sum(axis=(-2, -1))
 
 
 @dataclass(frozen=True)
 class Chosen:
-    """`levels` (lanes,), `references` (lanes, 4), of which `used` (lanes,) count; the features that are the taps of
-    each lane, and the bits that a pixel of all lanes together saves by references."""
+    """`levels` (lanes,) and `references` (lanes, 4), of which `used` (lanes,) count.
+
+    `taps`: the features of each lane's taps; `saved`: bits that a pixel of all lanes together saves by references.
+    """
 
     levels: Ints
     references: Ints
@@ -66,9 +73,8 @@ def choose(fits: Fits, most: int, rng: np.random.Generator) -> Chosen:
     """Levels and at most `most` references of every lane: the best of some tries."""
     count = fits.gram.lanes
     gains = gram.gains(fits, np.stack(fits.taps), np.arange(count))
-    tries = _TRIES if most and count > 1 else 1
-    found = [references(fits, levels(gains, rng), most, gains) for _ in range(tries)]
-    return max(found, key=lambda chosen: chosen.saved)
+    tries = [references(fits, level, most, gains) for level in levels(gains, rng)]
+    return max(tries, key=lambda chosen: chosen.saved)
 
 
 def references(fits: Fits, level: Ints, most: int, gains: Floats) -> Chosen:
@@ -94,4 +100,4 @@ def references(fits: Fits, level: Ints, most: int, gains: Floats) -> Chosen:
             taps[lane] = np.concatenate([taps[lane], FEATURES * reference + offered])
         if k + 1 < most:
             gains = gram.gains(fits, np.stack([taps[lane] for lane in lanes]), lanes)
-    return Chosen(level, found, used, taps, saved)
+    return Chosen(level - level.min() if used.any() else 0 * level, found, used, taps, saved)

@@ -20,7 +20,7 @@ FIT_PIXELS = 16384
 """Pixels of each lane in a Gram matrix."""
 _PIXELS_OF_REFERENCE = 64
 """A lane gets one reference for so many pixels."""
-_ROUNDS = (1, 2)
+_ROUNDS = (1, 2, 3)
 """Powers of the mean error around a pixel that its square is divided by, one round after the other."""
 _MOST_WEIGHT = 16383
 _MOST_BIAS = 1 << 29
@@ -33,6 +33,16 @@ class Group:
     by: Predictors
     energy: NDArray[np.uint8]
     levels: Ints
+
+
+@dataclass(frozen=True)
+class Told:
+    """What predictors tell of the core of windows: (lanes, pixels) contexts, predictions and the bytes themselves."""
+
+    by: Predictors
+    context: NDArray[np.uint8]
+    prediction: NDArray[np.uint8]
+    value: NDArray[np.uint8]
 
 
 def group(windows: Windows, rng: np.random.Generator) -> Group:
@@ -51,26 +61,31 @@ def group(windows: Windows, rng: np.random.Generator) -> Group:
         found = [_model_weights(w, fits.taps[i], int(used[i]), means, i) for i, w in enumerate(weights)]
         return Predictors(np.stack([w for w, _ in found]), np.array([b for _, b in found]), references, used)
 
-    tries = [Known(windows, by([fits.solve(lane) for lane in range(windows.lanes)]))]
+    def tell(known: Known) -> Told:
+        return Told(known.by_lane, known.contexts(known.energy()), known.predicted(), known.coded())
+
+    known = Known(windows, by([fits.solve(lane) for lane in range(windows.lanes)]))
+    tries = [tell(known)]
     places = np.searchsorted(windows.core, core)
     for power in _ROUNDS:
-        before = tries[-1]
-        weights = [_reweighted(fits, found, lane, before.local(lane)[places], power) for lane in range(windows.lanes)]
-        tries.append(Known(windows, by(weights)))
-    like = tries[0].by_lane
-    medians = Predictors(np.zeros_like(like.weights), np.zeros_like(like.bias), references, used)
+        weights = [_reweighted(fits, found, lane, known.local(lane)[places], power) for lane in range(windows.lanes)]
+        known = Known(windows, by(weights))
+        tries.append(tell(known))
+    medians = Predictors(np.zeros_like(known.by_lane.weights), np.zeros_like(known.by_lane.bias), references, used)
     medians.weights[:, 4] = 4096
-    tries.append(Known(windows, medians))
-    best = _best(tries)
+    tries.append(tell(Known(windows, medians)))
+    best = Known(windows, _best(tries))
     return Group(best.by_lane, best.energy(), chosen.levels)
 
 
 def _reweighted(fits: Fits, found: NDArray[np.float32], lane: int, error: NDArray[np.float32], power: int) -> Floats:
+    """Weights of a lane's taps where pixels count the less, the larger the `error` around them."""
     taps = found[fits.taps[lane]]
-    pixel = 1 / (error + 1) ** power
+    pixel = ((error + 1) ** -power).astype(np.float32)
     weighted = taps * pixel
     target = found[FEATURES * lane] - fits.shared.astype(np.float32) @ taps[: len(fits.shared)]
-    block = gram.ridged((weighted @ taps.T).astype(np.float64), float(pixel.sum()))
+    total = float(pixel.sum())
+    block = gram.ridged(gram.products(weighted, taps), total, total**2 / float((pixel * pixel).sum()))
     weights = np.linalg.solve(block, (weighted @ target).astype(np.float64))
     weights[: len(fits.shared)] += fits.shared
     return weights
@@ -89,25 +104,23 @@ def _model_weights(weights: Floats, taps: Ints, used: int, means: Floats, lane: 
     return found, int(np.clip(np.rint(bias), -_MOST_BIAS, _MOST_BIAS))
 
 
-def _best(tries: list[Known]) -> Known:
+def _best(tries: list[Told]) -> Predictors:
     """For each lane the predictor under which its bytes take least, by tables that all lanes and predictors share."""
-    told = [(t.contexts(t.energy()), t.predicted(), t.coded()) for t in tries]
     counts = np.zeros((2, CONTEXTS * 256), np.int64)
-    for context, prediction, value in told:
-        at = context.astype(np.int64) << 8
-        counts[0] += np.bincount((at + value).reshape(-1), minlength=counts.shape[1])
-        counts[1] += np.bincount((at + (value - prediction)).reshape(-1), minlength=counts.shape[1])
+    for told in tries:
+        at = told.context.astype(np.int64) << 8
+        counts[0] += np.bincount((at + told.value).reshape(-1), minlength=counts.shape[1])
+        counts[1] += np.bincount((at + (told.value - told.prediction)).reshape(-1), minlength=counts.shape[1])
     both = counts.reshape(2, CONTEXTS, 256) + 0.02
     bits = np.log2(both.sum(axis=2, keepdims=True)) - np.log2(both)
     cheaper = ((both - 0.02) * bits).sum(axis=2).argmin(axis=0).astype(np.uint8)
     lengths = bits[cheaper, np.arange(CONTEXTS)].astype(np.float32).reshape(-1)
     costs: list[Floats] = []
-    for context, prediction, value in told:
-        symbol = value - prediction * cheaper[context]
-        costs.append(lengths[(context.astype(np.int32) << 8) + symbol].sum(axis=1, dtype=np.float64))
+    for told in tries:
+        symbol = told.value - told.prediction * cheaper[told.context]
+        costs.append(lengths[(told.context.astype(np.int32) << 8) + symbol].sum(axis=1, dtype=np.float64))
     pick = np.argmin(np.stack(costs), axis=0)
     lanes = np.arange(len(pick))
-    first = tries[0].by_lane
-    weights, bias = np.stack([t.by_lane.weights for t in tries]), np.stack([t.by_lane.bias for t in tries])
-    by = Predictors(weights[pick, lanes], bias[pick, lanes], first.references, first.used)
-    return Known(tries[0].windows, by)
+    first = tries[0].by
+    weights, bias = np.stack([t.by.weights for t in tries]), np.stack([t.by.bias for t in tries])
+    return Predictors(weights[pick, lanes], bias[pick, lanes], first.references, first.used)
