@@ -75,8 +75,8 @@ void open_model(MapCase* c) {
                                   c->words.size() / (c->type->bits / 8u), scratch.data, model.data());
   CHECK_FOR(nbytes <= model.size(), c->about);
   model.resize(nbytes);
-  c->opened.resize(coder.opened_nbytes(c->params(), *c->type));
   const auto exact = exactly(model);
+  c->opened.resize(coder.opened_nbytes(c->params(), *c->type, exact.get(), nbytes));
   CHECK_FOR(coder.open(c->params(), *c->type, exact.get(), nbytes, c->opened.data()) == nullptr,
             c->about);
   CHECK_FOR(coder.serves(c->opened.data(), c->tile.channels), c->about);

@@ -86,14 +86,21 @@ class Blocks:
         if side == bytes([_ABSENT]):
             return None
         if side[:1] == bytes([_INSIDE]):
-            return self.coder.open(side[1:], self.dtype, channels)
+            return self._opened(side[1:], channels)
         if len(side) != _RESIDENT_NBYTES or side[0] != _RESIDENT:
             raise reject("FM308", "side data", "it is no model of the coder")
         if resident is None:
             raise reject("FM306", "resident data", "the payload needs it, and none is given", "give the model")
         if crc32c(resident) != struct.unpack_from("<I", side, 1)[0]:
             raise reject("FM306", "resident data", "it is not what the payload was written with", "give that model")
-        return self.coder.open(resident, self.dtype, channels)
+        return self._opened(resident, channels)
+
+    def _opened(self, model: bytes, channels: int) -> Any:
+        assert isinstance(self.coder, MapCoder)
+        try:
+            return self.coder.open(model, self.dtype, channels)
+        except PayloadError as error:
+            raise reject(error.code, "model", error.problem, error.hint) from None
 
     def encode(self, words: Words, resident: bytes | None, inside: bool) -> tuple[bytes, bytes, bytes]:
         """(side data of the coder, directory, bodies). `inside`: a resident model is written into the payload."""

@@ -49,7 +49,7 @@ def test_the_least_size_grows_with_the_words(coder):
     # Else a short payload could ask for much memory.
     for dtype in usable(Chain((), coder)):
         for shape in ((64, 128, 128), (1, 1, 1 << 20), (1 << 16, 1, 4)):
-            assert coder.least_nbytes(Tile(0, shape), dtype) * 2048 >= np.prod(shape)
+            assert coder.least_nbytes(Tile(0, shape), dtype) << 15 >= np.prod(shape)
 
 
 @each_coder
@@ -76,7 +76,7 @@ def test_every_tile_decodes_without_its_neighbours(coder):
             assert coder.encode(words, tile, dtype, model) == code, "a tile depends on more than its words"
 
 
-@pytest.mark.parametrize("stage", {type(coder) for coder in MAP_CODERS}, ids=lambda s: s.name)
+@pytest.mark.parametrize("stage", list(dict.fromkeys(type(coder) for coder in MAP_CODERS)), ids=lambda s: s.name)
 @pytest.mark.parametrize(("axis", "order"), [(-3, (0, 1, 2)), (-2, (1, 0, 2)), (-1, (1, 2, 0))])
 def test_the_axis_of_channels_is_only_where_they_lie(stage, axis, order):
     for name in ("int8", "float32", "uint16"):
@@ -110,8 +110,8 @@ def test_residents_are_refused_where_there_is_no_model(coder):
 def test_a_model_is_inside_or_resident(coder):
     chain = Chain((), coder)
     for dtype in usable(chain, 4)[:3]:
-        array = filled("relu", dtype, (2, 8, 6, 5), 1)
-        other = filled("ramp", dtype, (2, 8, 6, 5), 2)
+        shape = (2, 8, 24, 20)  # else raw blocks take less than coded ones and a model, which is left out then
+        array, other = filled("relu", dtype, shape, 1), filled("relu", dtype, shape, 2)
         view = blocks.grid.view(dtype.to_words(other), other.shape, coder.channel_axis())
         resident, wrong = coder.fit(view, dtype), coder.fit(view[:, :, :3], dtype)
         assert resident != wrong

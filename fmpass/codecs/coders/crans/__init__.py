@@ -65,7 +65,7 @@ class Crans(MapCoder):
 
     def least_nbytes(self, tile: Tile, dtype: DType) -> int:
         # A byte takes 1/1420 bit or more, of which the states may hold 16 each.
-        words = max(0, tile.words // 1420 - 16 * 64) // 16
+        words = max(0, tile.words // 1420 - 16 * min(4 * tile.shape[0], 64)) // 16
         return 1 + 4 * min(tile.shape[0], 16) + 2 * words
 
     def encode(self, words: Words, tile: Tile, dtype: DType, opened: Opened) -> bytes | None:

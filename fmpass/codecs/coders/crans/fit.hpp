@@ -142,11 +142,26 @@ void share_tables(Counts* counts, unsigned contexts, Fitted* found) {
   uint16_t place[kMostContexts], size[kMostContexts];
   int64_t price[kMostContexts], gain[kMostContexts];
   bool subtract = false;
-  unsigned count = contexts;
-  for (unsigned i = 0; i < count; ++i) {
-    place[i] = static_cast<uint16_t>(i);
-    size[i] = 1;
-    price[i] = price_of(counts->plain[i], counts->differences[i], &subtract);
+  unsigned count = 0, unseen = 0;
+  // Contexts that do not occur go with the one before them, the first ones with the first that does.
+  for (unsigned i = 0; i < contexts; ++i) {
+    const int64_t own = price_of(counts->plain[i], counts->differences[i], &subtract);
+    if (own == 0 && count > 0) {
+      ++size[count - 1];
+    } else if (own == 0) {
+      ++unseen;
+    } else {
+      place[count] = static_cast<uint16_t>(i);
+      size[count] = static_cast<uint16_t>(unseen + 1);
+      price[count++] = own;
+      unseen = 0;
+    }
+  }
+  if (count == 0) {
+    place[0] = 0;
+    size[0] = static_cast<uint16_t>(contexts);
+    price[0] = 0;
+    count = 1;
   }
   const auto gain_of = [&](unsigned i) {
     uint32_t plain[256], differences[256];

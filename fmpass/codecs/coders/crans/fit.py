@@ -111,10 +111,17 @@ def _price(plain: Ints, differences: Ints) -> tuple[Ints, NDArray[np.bool_]]:
 
 def _tabled(plane: Plane, counts: Counts) -> tuple[int, Plane]:
     """(bits that the counted bytes take, the plane with contexts and tables): neighbours share a table if that pays."""
-    plain, differences = list(counts.plain), list(counts.differences)
-    sizes = [1] * len(plain)
-    prices = list(_price(counts.plain, counts.differences)[0])
-    gains = [_gain(plain, differences, prices, i) for i in range(len(plain) - 1)]
+    # Contexts that do not occur go with the one before them, the first ones with the first that does.
+    seen = np.flatnonzero(counts.plain.any(axis=1)) if counts.plain.any() else np.zeros(1, np.int64)
+    sizes = np.diff(np.append(seen, len(counts.plain))).tolist()
+    sizes[0] += int(seen[0])
+    plain, differences = list(counts.plain[seen]), list(counts.differences[seen])
+    prices = list(_price(counts.plain[seen], counts.differences[seen])[0])
+    pairs = (
+        counts.plain[seen[:-1]] + counts.plain[seen[1:]],
+        counts.differences[seen[:-1]] + counts.differences[seen[1:]],
+    )
+    gains = [int(a + b - c) for a, b, c in zip(prices[:-1], prices[1:], _price(*pairs)[0], strict=True)]
     while gains:
         best = int(np.argmax(gains))
         if gains[best] < 0 and len(plain) <= MOST_TABLES:

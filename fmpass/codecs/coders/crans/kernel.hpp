@@ -22,8 +22,8 @@ int channel_axis(const Params& params) { return static_cast<int>(params.values[0
 
 // A byte takes 1/1420 bit or more, of which the states may hold 16 each.
 size_t least_nbytes(const Params&, const DType&, const Tile& tile) {
-  const size_t bits = tile_words(tile) / 1420, held = 16 * size_t{kGroup};
   const size_t channels = tile.channels;
+  const size_t bits = tile_words(tile) / 1420, held = 16 * least_of(4 * channels, kGroup);
   return 1 + 4 * least_of(channels, 16) + (bits > held ? (bits - held) / 16 * 2 : 0);
 }
 

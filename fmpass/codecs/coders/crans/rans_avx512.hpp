@@ -177,7 +177,8 @@ FM_INLINE void encode_row_avx512(Encoding& e, const PlaneTables& tables, const u
       put_escaped<kSets>(e, tables, entries, symbols + first, escapes);
       if (e.failed) return;
     }
-    FM_UNROLL for (unsigned i = kSets; i-- > 0;) {
+    FM_UNROLL for (unsigned step = 0; step < kSets; ++step) {
+      const unsigned i = kSets - 1 - step;
       const __mmask16 there = static_cast<__mmask16>(active >> (first + 16 * i));
       __m512i state = _mm512_loadu_si512(e.states + 16 * i);
       const __m512i frequency = _mm512_and_si512(entries[i], low16);
