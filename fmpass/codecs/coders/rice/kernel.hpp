@@ -174,7 +174,7 @@ FM_INLINE T take_number(const Source<T>& source, uint64_t bits, unsigned skipped
   } else {
     in.position += skipped + zeros + 1;
     number = uint64_t{zeros} << k | (k > 0 ? take_long(in, k) : 0);
-    bad |= k > 0 && zeros >> (64 - k) != 0;
+    bad |= k > 0 && uint64_t{zeros} >> (64 - k) != 0;
   }
   const bool beyond = number > uint64_t{source.span} - less || source.span < less;
   bad |= beyond;
