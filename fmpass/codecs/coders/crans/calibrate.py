@@ -29,10 +29,10 @@ from fmpass.dtypes import DType
 
 PIXELS = 32768
 """Pixels of each lane that its predictor is made of."""
-_TABLE_PIXELS = 65536
-"""Pixels of each lane that tables are made of,"""
+_FEW_PIXELS = 8192
+"""Where only phases are chosen."""
 _ALL_PIXELS = 1 << 22
-"""unless all lanes together have more."""
+"""Pixels of all lanes together that tables are made of: as many of each as its predictor is made of, to twice that."""
 LEAST_PIXELS = 32
 """With fewer a lane has no predictor of its own."""
 _MOST_CHANNELS = 1 << 12
@@ -64,24 +64,30 @@ def calibrate(maps: Maps, dtype: DType) -> Model:
     per_lane = channels <= _MOST_CHANNELS and sum(m.size for m in maps) >= LEAST_PIXELS * channels
     if not per_lane:
         return _shared(maps, dtype, rng)
-    order = grouping.order(maps, dtype, GROUP, rng)
     zero = _zeros(maps, dtype, rng)[0]
-    found = _first_plane(maps, dtype, Model(channels, 1, (), order=order), zero, rng)
-    if dtype.word_bits > 8:
-        return _with_lower(found.model, _shared(maps, dtype, rng), maps, dtype, rng)
-    if phases.may_pay(maps, dtype, rng):
-        order = grouping.order(maps, dtype, GROUP // 4, rng)
-        other = _first_plane(maps, dtype, Model(channels, 2, (), order=order), zero, rng)
-        found = min(found, other, key=lambda calibrated: calibrated.bits)
-    return found.model
+    count = 1 if dtype.word_bits > 8 else _phases(maps, dtype, zero, rng)
+    order = grouping.order(maps, dtype, GROUP // count**2, rng)
+    found = _first_plane(maps, dtype, Model(channels, count, (), order=order), zero, rng).model
+    return _with_lower(found, _shared(maps, dtype, rng), maps, dtype, rng) if dtype.word_bits > 8 else found
 
 
-def _first_plane(maps: Maps, dtype: DType, model: Model, zero: int, rng: np.random.Generator) -> Calibrated:
+def _phases(maps: Maps, dtype: DType, zero: int, rng: np.random.Generator) -> int:
+    """1, or 2 where that takes fewer bits in some of the channels."""
+    if not phases.may_pay(maps, dtype, rng):
+        return 1
+    some = [m[:, :: -(-m.shape[1] // GROUP)] for m in maps]
+    one, two = (_first_plane(some, dtype, Model(some[0].shape[1], n, ()), zero, rng, _FEW_PIXELS).bits for n in (1, 2))
+    return 2 if two < one else 1
+
+
+def _first_plane(
+    maps: Maps, dtype: DType, model: Model, zero: int, rng: np.random.Generator, pixels: int = PIXELS
+) -> Calibrated:
     """A model of the channels, phases and order of `model`, of the first plane only."""
     places = np.arange(model.channels) if model.order is None else model.order
     groups: list[Group] = []
     for first in range(0, model.channels, GROUP // model.phases**2):
-        where = windows.places(maps, model.phases, PIXELS, rng)
+        where = windows.places(maps, model.phases, pixels, rng)
         channels = places[first : first + GROUP // model.phases**2]
         groups.append(predictors.group(windows.cut(maps, where, channels, model.phases, dtype).plane(0, zero), rng))
     weights = np.concatenate([g.by.weights for g in groups]).astype(np.int16)
@@ -93,7 +99,7 @@ def _first_plane(maps: Maps, dtype: DType, model: Model, zero: int, rng: np.rand
     weights = weights[:, : OWN_TAPS + TAPS_OF_REFERENCE * k]
     plane = Plane(zero, _NOTHING, _NOTHING, MEDIAN, weights, bias, energy)
     found = replace(model, levels=levels, references=references[:, :k], planes=(plane,))
-    where = windows.places(maps, model.phases, min(_TABLE_PIXELS, max(PIXELS, _ALL_PIXELS // model.channels)), rng)
+    where = windows.places(maps, model.phases, min(2 * pixels, max(pixels, _ALL_PIXELS // model.channels)), rng)
     (counts,) = census(found, maps, dtype, where)
     contexts, grades, bits = merge.tabled(counts)
     plane = replace(plane, contexts=contexts, grades=grades)

@@ -10,8 +10,8 @@ from fmpass.codecs.coders.crans.windows import Maps
 from fmpass.dtypes import DType
 
 _LEAST_SIDE = 16
-_PIXELS = 4096
-_LIKE = 0.05
+_PIXELS = 8192
+_LIKE = 0.02
 """Correlation from which the errors of pixels two apart are alike: as behind transposed or dilated convolutions."""
 
 
@@ -35,5 +35,6 @@ def may_pay(maps: Maps, dtype: DType, rng: np.random.Generator) -> bool:
     if not at.size:
         return False
     here = error[:, at]
-    energy = float((here * here).sum()) + 1e-6
-    return float((here * (error[:, at - 2] + error[:, at - 2 * pitch])).sum()) / (2 * energy) > _LIKE
+    energy = (here * here).sum(axis=1) + 1e-3
+    alike = (here * (error[:, at - 2] + error[:, at - 2 * pitch])).sum(axis=1) / (2 * energy)
+    return float(alike.mean()) > _LIKE
