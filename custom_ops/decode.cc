@@ -56,6 +56,9 @@ struct Reading {
   uint32_t nbytes(size_t block) const { return entry(block, 0) & ~kRawBit; }
   bool raw(size_t block) const { return (entry(block, 0) & kRawBit) != 0; }
 
+  bool has_model() const {
+    return route.map_coder != nullptr && route.map_coder->open != nullptr && route.words > 0;
+  }
   int check_side(const Resident* resident, Failure* why);
   int check_model(const Resident* resident, Failure* why);
   int check_directory(Failure* why);
@@ -69,9 +72,7 @@ int Reading::check_side(const Resident* resident, Failure* why) {
   if (info.grid_rank != (route.map_coder != nullptr ? 3 : 1)) {
     return fail(why, FM_E_HEADER, "grid rank: %u is not that of the coder", info.grid_rank);
   }
-  const bool has_model =
-      route.map_coder != nullptr && route.map_coder->open != nullptr && route.words > 0;
-  if (has_model ? info.side_nbytes < route.side_begin[count]
+  if (has_model() ? info.side_nbytes < route.side_begin[count]
                 : info.side_nbytes != route.side_begin[count]) {
     return fail(why, FM_E_HEADER, "side bytes: %u, but the chain needs %zu", info.side_nbytes,
                 route.side_begin[count]);
@@ -86,13 +87,14 @@ int Reading::check_side(const Resident* resident, Failure* why) {
       return fail(why, FM_E_CORRUPT, "side data of %s: %s", name, refusal);
     }
   }
-  return has_model ? check_model(resident, why) : FM_OK;
+  return has_model() ? check_model(resident, why) : FM_OK;
 }
 
 int Reading::check_model(const Resident* resident, Failure* why) {
   const size_t begin = route.side_begin[route.chain->transforms()];
   const size_t nbytes = info.side_nbytes - begin;
   const uint8_t* model = info.side + begin;
+  if (nbytes == 1 && model[0] == kModelAbsent) return FM_OK;
   if (nbytes > 0 && model[0] == kModelInside) {
     const int code = Resident::open(*route.chain, info.dtype, model + 1, nbytes - 1, &own, why);
     if (code != FM_OK) return code;
@@ -133,6 +135,9 @@ int Reading::check_directory(Failure* why) {
                     count, route.word_nbytes);
       }
       continue;
+    }
+    if (has_model() && opened == nullptr) {
+      return fail(why, FM_E_CORRUPT, "block %zu: it is coded, but there is no model", i);
     }
     const size_t least = route.least_nbytes(i);
     if (nbytes(i) < least) {

@@ -37,6 +37,7 @@ struct Encoder::State {
   int fit(Failure* why);
   bool code_block(size_t block, const uint8_t* data);
   bool code_tile(size_t block, const uint8_t* data);
+  void drop_model(const uint8_t* data);
   int code(const uint8_t* data, const Runner& runner, Failure* why);
   size_t header_nbytes() const;
   void write_fixed(uint8_t* out) const;
@@ -144,6 +145,22 @@ bool Encoder::State::code_tile(size_t block, const uint8_t* data) {
   return true;
 }
 
+// Where tiles and their model would take as much as the words, all of them go raw without it.
+void Encoder::State::drop_model(const uint8_t* data) {
+  uint64_t nbytes = side.size() - route.side_begin[chain.transforms()] - 1;
+  for (const uint32_t length : lengths) nbytes += length & ~kRawBit;
+  if (nbytes < route.words * route.word_nbytes) return;
+  for (size_t block = 0; block < route.blocks; ++block) {
+    size_t begin = 0;
+    const Tile tile = route.grid.tile(block, &begin);
+    gather_tile(data + begin * route.word_nbytes, tile, route.word_nbytes,
+                slots.get() + route.words_before(block) * route.word_nbytes);
+    lengths[block] = static_cast<uint32_t>(route.words_of(block) * route.word_nbytes | kRawBit);
+  }
+  side.resize(route.side_begin[chain.transforms()]);
+  side.push_back(kModelAbsent);
+}
+
 // Fills the block's entry in `lengths` and, unless it is measured or raw in `data`, its slot.
 // False where memory runs out.
 bool Encoder::State::code_block(size_t block, const uint8_t* data) {
@@ -195,6 +212,7 @@ int Encoder::State::code(const uint8_t* data, const Runner& runner, Failure* why
   };
   run_parallel(runner, route.blocks, body);
   if (starved.load()) return fail(why, FM_E_MEMORY, "no memory for a block");
+  if (opened != nullptr) drop_model(data);
   return FM_OK;
 }
 

@@ -15,6 +15,7 @@ constexpr uint32_t kMaxBlockWords = uint32_t{1} << 24;
 constexpr uint64_t kMaxElements = uint64_t{1} << 60;  // no product with bytes leaves 63 bits
 
 // How the side data of a coder begins that has a model.
+constexpr uint8_t kModelAbsent = 0;    // nothing follows, and all blocks are raw
 constexpr uint8_t kModelInside = 1;    // the model follows
 constexpr uint8_t kModelResident = 2;  // the CRC32C of a resident one follows
 constexpr size_t kResidentNbytes = 5;

@@ -25,10 +25,10 @@ int Resident::open(const Chain& chain, int dtype, const uint8_t* data, size_t nb
     return fail(why, FM_E_MEMORY, "no memory for %zu bytes", nbytes);
   }
   out->checksum_ = level.crc32c(data, nbytes);
-  out->opened_ = allocate(stage.map_coder->opened_nbytes(params, *type));
+  out->opened_ = allocate(stage.map_coder->opened_nbytes(params, *type, data, nbytes));
   if (out->opened_ == nullptr) return fail(why, FM_E_MEMORY, "no memory for the model");
   const Refusal refusal = stage.map_coder->open(params, *type, data, nbytes, out->opened_.get());
-  if (refusal != nullptr) return fail(why, FM_E_CORRUPT, "resident data: %s", refusal);
+  if (refusal != nullptr) return fail(why, FM_E_CORRUPT, "model: %s", refusal);
   return FM_OK;
 }
 

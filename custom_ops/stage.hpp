@@ -130,7 +130,7 @@ struct MapCoder {
   size_t (*fit)(const Params&, const DType&, const uint8_t* words, const Tile&, size_t maps,
                 size_t map_stride, uint8_t* scratch, uint8_t* model);
   // Checks any bytes and expands them into opened_nbytes(), which encode and decode read.
-  size_t (*opened_nbytes)(const Params&, const DType&);
+  size_t (*opened_nbytes)(const Params&, const DType&, const uint8_t* model, size_t nbytes);
   Refusal (*open)(const Params&, const DType&, const uint8_t* model, size_t nbytes,
                   uint8_t* opened);
   // Whether an opened model is one for maps of so many channels.

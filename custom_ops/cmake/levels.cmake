@@ -12,6 +12,7 @@ if(MSVC OR FMPASS_MAX_LEVEL STREQUAL "scalar")
 elseif(processor MATCHES "^(x86_64|amd64)$")
   set(avx2 -mavx2 -mbmi -mbmi2 -mpopcnt -mpclmul -msse4.2)
   set(avx512 ${avx2} -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vbmi -mavx512vbmi2
+      -mavx512vnni
       -mvpclmulqdq -mprefer-vector-width=512)
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
     list(APPEND avx512 -Wno-maybe-uninitialized)  # GCC 12 warns about its own intrinsics

@@ -39,7 +39,8 @@ template <class Body>
 void for_every_coder(const std::vector<int64_t>& counts, Body body) {
   for (const std::string& text : sample_chains()) {
     CoderCase c;
-    if (fm::Chain::parse(text.c_str(), &c.chain, nullptr) != FM_OK || c.chain.transforms() > 0) {
+    if (fm::Chain::parse(text.c_str(), &c.chain, nullptr) != FM_OK || c.chain.transforms() > 0 ||
+        fm::active_level().stages[c.chain.coder().stage]->coder == nullptr) {
       continue;
     }
     for (const int dtype : {2, 3, 5, 1, 7}) {

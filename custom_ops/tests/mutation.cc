@@ -19,7 +19,8 @@ size_t directory_of(const uint8_t* p, size_t nbytes, size_t* blocks) {
   if (nbytes < kFixedNbytes + 8) return 0;
   *blocks = read_le<uint32_t>(p + 20);
   const size_t before =
-      kFixedNbytes + 8 * size_t{p[7]} + 4 + read_le<uint16_t>(p + 12) + read_le<uint32_t>(p + 16);
+      kFixedNbytes + 8 * size_t{p[7]} + 4 * size_t{p[14]} + read_le<uint16_t>(p + 12) +
+      read_le<uint32_t>(p + 16);
   return before + kEntryNbytes * *blocks + 4 <= nbytes ? before : 0;
 }
 
@@ -48,13 +49,13 @@ void repair(uint8_t* p, size_t nbytes) {
   std::memcpy(p, kMagic, sizeof kMagic);
   p[4] = kVersion;
   p[5] &= FM_FLAG_SELF_CONTAINED;
-  p[14] = 1;
+  p[14] = p[14] == 3 ? 3 : 1;
   p[15] = 0;
   size_t blocks = 0;
   const size_t directory = directory_of(p, nbytes, &blocks);
   if (directory == 0) return;
   const size_t text_nbytes = read_le<uint16_t>(p + 12);
-  const size_t text_at = kFixedNbytes + 8 * size_t{p[7]} + 4;
+  const size_t text_at = kFixedNbytes + 8 * size_t{p[7]} + 4 * size_t{p[14]};
   Chain chain;
   if (Chain::parse(reinterpret_cast<const char*>(p + text_at), text_nbytes, &chain, nullptr) ==
       FM_OK) {

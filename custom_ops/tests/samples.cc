@@ -44,9 +44,9 @@ std::vector<std::string> sample_chains() {
   std::vector<std::string> coders, chains, transforms;
   for (size_t i = 0; i < level.stage_count; ++i) {
     const std::vector<std::string> found = variants(*level.stages[i]);
-    std::vector<std::string>& to = level.stages[i]->coder != nullptr ? chains : transforms;
+    std::vector<std::string>& to = level.stages[i]->transform != nullptr ? transforms : chains;
     to.insert(to.end(), found.begin(), found.end());
-    if (level.stages[i]->coder != nullptr) coders.push_back(level.stages[i]->name);
+    if (level.stages[i]->transform == nullptr) coders.push_back(level.stages[i]->name);
   }
   const size_t alone = chains.size();
   for (const std::string& transform : transforms) {

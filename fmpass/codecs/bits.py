@@ -18,6 +18,13 @@ def pack(values: NDArray[np.uint64], widths: NDArray[np.int64], word_bits: int) 
     return np.packbits(bits).tobytes()
 
 
+def bit_lengths(values: NDArray[np.uint64]) -> NDArray[np.int64]:
+    """Bits of each value without leading zeros."""
+    high, low = values >> np.uint64(32), values & np.uint64(0xFFFFFFFF)
+    exponent = [np.frexp(half.astype(np.float64))[1].astype(np.int64) for half in (high, low)]  # exact below 2^53
+    return np.where(high > 0, exponent[0] + 32, exponent[1])
+
+
 class BitReader:
     """Reads codes off a stream; what lies behind its end reads as zeros until `close` or `require` complains."""
 

@@ -14,7 +14,7 @@ from fmpass.codecs import grid
 from fmpass.codecs.chain import Chain
 from fmpass.codecs.crc32c import crc32c
 from fmpass.codecs.header import RAW_BIT, Frame, Header, reject
-from fmpass.codecs.stage import Coder, MapCoder
+from fmpass.codecs.stage import Coder, MapCoder, Tile
 from fmpass.dtypes import DType
 from fmpass.errors import PayloadError, UsageError
 
@@ -24,7 +24,7 @@ Shape = tuple[int, ...]
 FLAT_BLOCK_WORDS = 32768
 """Words in a block of a coder that sees flat words."""
 
-_INSIDE, _RESIDENT = 1, 2
+_ABSENT, _INSIDE, _RESIDENT = 0, 1, 2
 _RESIDENT_NBYTES = 5
 
 
@@ -83,15 +83,24 @@ class Blocks:
             return None
         assert isinstance(self.coder, MapCoder) and self.grid is not None
         channels = self.grid.shape[1]
+        if side == bytes([_ABSENT]):
+            return None
         if side[:1] == bytes([_INSIDE]):
-            return self.coder.open(side[1:], self.dtype, channels)
+            return self._opened(side[1:], channels)
         if len(side) != _RESIDENT_NBYTES or side[0] != _RESIDENT:
             raise reject("FM308", "side data", "it is no model of the coder")
         if resident is None:
             raise reject("FM306", "resident data", "the payload needs it, and none is given", "give the model")
         if crc32c(resident) != struct.unpack_from("<I", side, 1)[0]:
             raise reject("FM306", "resident data", "it is not what the payload was written with", "give that model")
-        return self.coder.open(resident, self.dtype, channels)
+        return self._opened(resident, channels)
+
+    def _opened(self, model: bytes, channels: int) -> Any:
+        assert isinstance(self.coder, MapCoder)
+        try:
+            return self.coder.open(model, self.dtype, channels)
+        except PayloadError as error:
+            raise reject(error.code, "model", error.problem, error.hint) from None
 
     def encode(self, words: Words, resident: bytes | None, inside: bool) -> tuple[bytes, bytes, bytes]:
         """(side data of the coder, directory, bodies). `inside`: a resident model is written into the payload."""
@@ -99,36 +108,42 @@ class Blocks:
         if resident is not None and not (isinstance(self.coder, MapCoder) and self.coder.has_model):
             problem = f"{self.coder.name} takes no resident data"
             raise UsageError("FM006", where="resident data", problem=problem, hint="leave it out")
-        for code, raw in self._codes(words, resident):
+        model = self._model(words, resident) if self.has_model else b""
+        codes = list(self._codes(words, model))
+        if self.has_model:
+            refers = resident is not None and not inside
+            side = bytes([_RESIDENT]) + struct.pack("<I", crc32c(model)) if refers else bytes([_INSIDE]) + model
+            if sum(len(code) for code, _ in codes) + len(side) - 1 >= words.nbytes:
+                side, codes = bytes([_ABSENT]), [(block.tobytes(), True) for block, _ in self._tiles(words)]
+        for code, raw in codes:
             directory += struct.pack("<II", len(code) | (RAW_BIT if raw else 0), crc32c(code))
             bodies += code
-        if self.has_model:
-            if resident is not None and not inside:
-                side = bytes([_RESIDENT]) + struct.pack("<I", crc32c(resident))
-            else:
-                side = bytes([_INSIDE]) + self._model(words, resident)
         return side, bytes(directory), bytes(bodies)
 
     def _model(self, words: Words, resident: bytes | None) -> bytes:
         assert isinstance(self.coder, MapCoder)
         return resident if resident is not None else self.coder.fit(self._view(words), self.dtype)
 
-    def _codes(self, words: Words, resident: bytes | None) -> Iterator[tuple[bytes, bool]]:
+    def _codes(self, words: Words, model: bytes) -> Iterator[tuple[bytes, bool]]:
         if isinstance(self.coder, MapCoder):
             assert self.grid is not None
-            opened, maps = None, self._view(words)
-            if self.has_model:
-                opened = self.coder.open(self._model(words, resident), self.dtype, self.grid.shape[1])
-            for tile, where in self.grid:
-                block = np.ascontiguousarray(maps[where])
+            opened = self.coder.open(model, self.dtype, self.grid.shape[1]) if self.has_model else None
+            for block, tile in self._tiles(words):
                 code = self.coder.encode(block, tile, self.dtype, opened)
-                yield (code, False) if len(code) < block.nbytes else (block.tobytes(), True)
+                fits = code is not None and len(code) < block.nbytes
+                yield (code, False) if code is not None and fits else (block.tobytes(), True)
             return
         extent = self.extents[0]
         for start in range(0, words.size, extent):
             block = words[start : start + extent]
             code = self.coder.encode(block)
             yield (code, False) if len(code) < block.nbytes else (block.tobytes(), True)
+
+    def _tiles(self, words: Words) -> Iterator[tuple[Words, Tile]]:
+        assert self.grid is not None
+        maps = self._view(words)
+        for tile, where in self.grid:
+            yield np.ascontiguousarray(maps[where]), tile
 
     def decode(self, frame: Frame, side: bytes, resident: bytes | None) -> Words:
         """The words of a payload. Raises PayloadError naming the block."""
@@ -137,6 +152,8 @@ class Blocks:
             length = int(frame.lengths[i])
             if frame.raw[i] and length != nbytes:
                 raise reject("FM308", f"block {i}", f"{length} raw bytes for words of {nbytes}")
+            if not frame.raw[i] and self.has_model and opened is None:
+                raise reject("FM308", f"block {i}", "it is coded, but there is no model")
             if not frame.raw[i] and length < least:
                 raise reject("FM308", f"block {i}", f"{length} bytes, but its words need at least {least}")
         words = np.empty(self.count, self.dtype.word_dtype)

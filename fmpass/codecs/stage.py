@@ -7,6 +7,7 @@ are printed from them. `reference.py` beside it is plain numpy and the truth; `k
 from __future__ import annotations
 
 import abc
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -142,6 +143,25 @@ class MapCoder(Stage):
         """The model of a whole tensor, an array of (maps, channels, rows, columns) words."""
         return b""
 
+    def calibrate(self, maps: Sequence[Words], dtype: DType) -> bytes:
+        """The model for other tensors like these, arrays of (maps, channels, rows, columns) words of one edge."""
+        return b""
+
+    def variants(self, shape: tuple[int, ...]) -> tuple[MapCoder, ...]:
+        """This coder, and others of its kind that may suit tensors of `shape` better."""
+        return (self,)
+
+    def price(self, maps: Sequence[Words], dtype: DType, model: bytes) -> float:
+        """About how many bits a word of `maps`, as `calibrate` takes them, takes by a model."""
+        bits = words = 0
+        for tensor in maps:
+            opened = self.open(model, dtype, tensor.shape[1])
+            for block in tensor:
+                code = self.encode(np.ascontiguousarray(block), Tile(0, block.shape), dtype, opened)
+                bits += 8 * min(block.nbytes, block.nbytes if code is None else len(code))
+                words += block.size
+        return bits / max(1, words)
+
     def open(self, model: bytes, dtype: DType, channels: int) -> Any:
         """The model checked and expanded. Raises PayloadError FM308 unless it is one for so many channels."""
         return None
@@ -151,8 +171,8 @@ class MapCoder(Stage):
         """No tile of this shape is coded in fewer bytes than this."""
 
     @abc.abstractmethod
-    def encode(self, words: Words, tile: Tile, dtype: DType, opened: Any) -> bytes:
-        """The bytes of one tile, an array of (channels, rows, columns) words."""
+    def encode(self, words: Words, tile: Tile, dtype: DType, opened: Any) -> bytes | None:
+        """The bytes of one tile, an array of (channels, rows, columns) words; None where it has to travel raw."""
 
     @abc.abstractmethod
     def decode(self, data: bytes, tile: Tile, dtype: DType, opened: Any) -> Words:

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from fmpass.codecs import fields, registry
 from fmpass.codecs.chain import presets
-from fmpass.codecs.stage import Coder, Stage
+from fmpass.codecs.stage import Coder, MapCoder, Stage
 from fmpass.dtypes import DTYPES
 from fmpass.errors import UsageError
 from fmpass.report.columns import Column, fitted
@@ -63,7 +63,7 @@ def _stage(stage: type[Stage], whole: bool = False) -> dict[str, Any]:
 
 def _accepted(stage: Stage) -> list[str]:
     """Element types that the stage takes with its default parameters."""
-    if isinstance(stage, Coder):
+    if isinstance(stage, (Coder, MapCoder)):
         return [d.name for d in DTYPES if stage.rejects(d) is None]
     reject = getattr(stage, "rejects")  # noqa: B009
     return [d.name for d in DTYPES if reject(d, None) is None]

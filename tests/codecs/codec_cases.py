@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from fmpass.codecs import fields, native, registry
 from fmpass.codecs.chain import Chain
-from fmpass.codecs.stage import Stage
+from fmpass.codecs.stage import Coder, MapCoder, Stage
 from fmpass.dtypes import DTYPES, DType
 from fmpass.errors import UsageError
 
@@ -61,6 +61,8 @@ def _stages(kind: str) -> list[type[Stage]]:
 
 
 CODERS: list[Stage] = [v for stage in _stages("coder") for v in variants(stage)]
+FLAT_CODERS = [coder for coder in CODERS if isinstance(coder, Coder)]
+MAP_CODERS = [coder for coder in CODERS if isinstance(coder, MapCoder)]
 TRANSFORMS: list[Stage] = [v for stage in _stages("transform") for v in variants(stage)]
 CHAINS: list[Chain] = [
     *(Chain((), coder) for coder in CODERS),

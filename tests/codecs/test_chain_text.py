@@ -98,9 +98,13 @@ PINNED = {
     "seg": 0x8F7B473F,
     "seg{k=2}": 0x938322CA,
     "huffman": 0x58359DBF,
+    "rice": 0x2D188806,
+    "rice{axis=-1}": 0xBF607248,
     "quant|zvc": 0x1062C01D,
     "quant{step=0.1}|raw": 0x91C9D60D,
     "quant{bits=12,axis=-1}|bpc": 0x9BC608BE,
+    "planeres|seg": 0xBB846702,
+    "planeres{window=15,axis=-1}|huffman": 0xB439CF21,
 }
 
 

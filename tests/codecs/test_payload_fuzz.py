@@ -16,6 +16,7 @@ from codec_cases import CHAINS, FILLS, filled, needs_library, usable
 from fmpass.codecs import container, native
 from fmpass.codecs.chain import Chain
 from fmpass.codecs.crc32c import crc32c
+from fmpass.codecs.stage import MapCoder
 from fmpass.dtypes import by_name, of_array
 from fmpass.errors import PayloadError
 
@@ -28,7 +29,7 @@ Seed = tuple[bytes, Chain | None]
 def layout(payload: bytes | bytearray) -> tuple[int, int, int]:
     """(start of the directory, number of blocks, end of the directory) as the header tells them, true or not."""
     rank, text, side, blocks = payload[7], *struct.unpack_from("<H2xII", payload, 12)
-    directory = FIXED + 8 * rank + 4 + text + side
+    directory = FIXED + 8 * rank + 4 * payload[14] + text + side
     return directory, blocks, directory + 8 * blocks
 
 
@@ -90,7 +91,8 @@ def seeds(chain: Chain) -> list[Seed]:
     """Small payloads of a chain: every type, dense and sparse, one block and several, with text and without."""
     found: list[Seed] = []
     for number, dtype in enumerate(usable(chain, 2)):
-        array = filled(FILLS[number % len(FILLS)], dtype, (3, 5 + number), number)
+        shape = (2, 3, 5 + number) if isinstance(chain.coder, MapCoder) else (3, 5 + number)
+        array = filled(FILLS[number % len(FILLS)], dtype, shape, number)
         inside = number % 2 == 0
         payload = container.encode(chain, array, (7, 1000)[number % 3 > 0], inside)
         found.append((payload, None if inside else chain))

@@ -54,7 +54,10 @@ def test_format_ids_and_names_are_pinned():
         ("width", 6),
         ("seg", 7),
         ("huffman", 8),
+        ("crans", 9),
+        ("rice", 10),
         ("quant", 64),
+        ("planeres", 65),
     }
 
 

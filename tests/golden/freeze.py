@@ -19,7 +19,7 @@ from codec_cases import CODERS, TRANSFORMS, filled  # noqa: E402
 import fmpass.codecs  # noqa: E402
 from fmpass.codecs import container  # noqa: E402
 from fmpass.codecs.chain import Chain  # noqa: E402
-from fmpass.codecs.stage import Coder, Stage  # noqa: E402
+from fmpass.codecs.stage import MapCoder, Stage, Transform  # noqa: E402
 from fmpass.dtypes import DTYPES, by_name  # noqa: E402
 
 Case = dict[str, object]
@@ -45,7 +45,7 @@ def case(chain: Chain, dtype_name: str, fill: str, shape: tuple[int, ...], block
 
 
 def of_stage(stage: Stage) -> list[Case]:
-    if isinstance(stage, Coder):
+    if not isinstance(stage, Transform):
         plans = [("uint8", "relu"), ("int8", "ramp"), ("float16", "special"), ("float32", "sparse"), ("int64", "steps")]
         chain = Chain((), stage)
     else:
@@ -57,11 +57,21 @@ def of_stage(stage: Stage) -> list[Case]:
             ("float64", "steps"),
         ]
         chain = Chain((stage,), Chain.parse("zvc").coder)  # type: ignore[arg-type]
-    return [
-        case(chain, dtype, fill, (3, 11), 17, False)
+    shape, block_words = ((2, 5, 3, 7), 42) if isinstance(stage, MapCoder) else ((3, 11), 17)
+    cases = [
+        case(chain, dtype, fill, shape, block_words, False)
         for dtype, fill in plans
         if chain.rejects(by_name(dtype), 2) is None
     ]
+    if isinstance(stage, MapCoder) and stage.has_model:  # large enough for a model to pay
+        larger = [("uint8", "ramp"), ("int8", "relu"), ("float16", "relu"), ("float32", "ramp")]
+        cases += [case(chain, dtype, fill, (2, 18, 9, 20), 1 << 20, False) for dtype, fill in larger]
+    if chain.transforms:  # two maps of four channels that are much alike
+        maps = (2, 4, 3, 5)
+        cases += [
+            case(chain, d, "ramp", maps, 64, False) for d in ("uint8", "int32") if not chain.rejects(by_name(d), 4)
+        ]
+    return cases
 
 
 def of_container() -> list[Case]:

@@ -24,7 +24,7 @@ def encode(words: Words, k: int | None) -> bytes:
     zigzag = ((signed << 1) ^ (signed >> (word_bits - 1))).view(pattern.dtype)
     modes = [v.astype(_U64) for v in (pattern, zigzag)]
     orders = range(word_bits) if k is None else [k]
-    counts = [np.bincount(bit_length(v[v > 0] - _U64(1)), minlength=word_bits + 1) for v in modes]
+    counts = [np.bincount(bits.bit_lengths(v[v > 0] - _U64(1)), minlength=word_bits + 1) for v in modes]
     _, mode, order = min((promise(counts[mode], order), mode, order) for mode in (0, 1) for order in orders)
     return bytes([mode * _ZIGZAG | order]) + bits.pack(*_codes(modes[mode], order), word_bits=8)
 
@@ -54,19 +54,12 @@ def promise(counts: NDArray[np.int64], order: int) -> int:
     return int((counts * (order + 1 + 2 * np.maximum(zeros, 0)) + carried).sum())
 
 
-def bit_length(values: Values) -> NDArray[np.int64]:
-    """Bits of each value without leading zeros."""
-    high, low = values >> _U64(32), values & _U64(0xFFFFFFFF)
-    exponent = [np.frexp(half.astype(np.float64))[1].astype(np.int64) for half in (high, low)]  # exact below 2^53
-    return np.where(high > 0, exponent[0] + 32, exponent[1])
-
-
 def _codes(values: Values, order: int) -> tuple[Values, NDArray[np.int64]]:
     """Three pieces a word as (values, widths): `1` and zeros, the part above the order, the part below it."""
     there = values > 0
     less_one = values - there
     above = (less_one >> _U64(order)) + _U64(1)
-    zeros = np.where(there, bit_length(above) - 1, 0)
+    zeros = np.where(there, bits.bit_lengths(above) - 1, 0)
     below = less_one & _U64((1 << order) - 1)
     pieces = np.stack([np.where(there, _U64(1) << zeros.astype(_U64), _U64(0)), above, below], axis=1)
     widths = np.stack([zeros + 1, np.where(there, zeros + 1, 0), np.where(there, order, 0)], axis=1)
