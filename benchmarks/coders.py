@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -95,6 +96,12 @@ def _number(value: float | None) -> str:
     return "" if value is None else f"{value:.2f}" if value >= 0.1 else f"{value:.3f}"
 
 
+def _in_order(names: Iterable[str]) -> list[str]:
+    """As they are, but a coder stands in front of its calibrated form."""
+    order = list(names)
+    return sorted(order, key=lambda name: order.index(name.removesuffix(CALIBRATED)))
+
+
 def _short(model: str) -> str:
     return model.removeprefix("cifar10_").partition("_")[0]
 
@@ -109,7 +116,7 @@ def overview(maps: Rates, models: Rates, rows: list[Speed]) -> Table:
     columns = [*[label.removesuffix("_s8") for label in labels], *map(_short, stems), "encode", "decode"]
     table = Table("coder", *columns, title=title)
     level = native.simd_levels()[-1]
-    for name in dict.fromkeys([*maps, *models]):
+    for name in _in_order(dict.fromkeys([*maps, *models])):
         speed = next((r for r in rows if r.coder == name and r.simd in ("", level) and r.threads == 1), None)
         gbs = (speed.encode, speed.decode) if speed else (None, None)
         known = [maps.get(name, {}).get(label) for label in labels] + [models.get(name, {}).get(s) for s in stems]
@@ -153,13 +160,12 @@ def speed_table(rows: list[Speed]) -> Table:
 
 
 def by_coder(totals: list[Total]) -> Rates:
-    """Bits per value by coder and model; a coder stands in front of its calibrated form."""
+    """Bits per value by coder and model."""
     found: Rates = {}
     for total in totals:
         for name, bpv in total.bpv().items():
             found.setdefault(name, {})[total.model] = bpv
-    order = list(found)
-    return {name: found[name] for name in sorted(order, key=lambda n: order.index(n.removesuffix(CALIBRATED)))}
+    return {name: found[name] for name in _in_order(found)}
 
 
 def _rounded(some: dict[str, float]) -> dict[str, float]:

@@ -15,7 +15,7 @@ from peers import Peer
 from shared import shared
 
 from fmpass import codecs
-from fmpass.codecs import native, registry
+from fmpass.codecs import calibrate, native, registry
 from fmpass.codecs.chain import Chain
 from fmpass.codecs.stage import Coder, MapCoder
 from fmpass.dtypes import of_array
@@ -90,13 +90,7 @@ def calibrated(chain: Chain, arrays: list[Array]) -> tuple[Chain, bytes] | None:
     """The chain and its coder's model for more tensors like these; None where there is nothing to calibrate."""
     if not (isinstance(chain.coder, MapCoder) and chain.coder.has_model):
         return None
-    try:
-        from fmpass.codecs import calibrate
-    except ImportError:
-        return None
-    if hasattr(calibrate, "calibrated"):  # it also chooses among forms of the chain
-        return calibrate.calibrated(chain, arrays)
-    return (chain, model) if (model := calibrate.calibrate(chain, arrays)) else None
+    return calibrate.calibrated(chain, arrays)  # it also chooses among forms of the chain
 
 
 def inputs_of(edge: Edge, quick: bool) -> list[Array]:
@@ -119,7 +113,8 @@ class Total:
 
     def bpv(self) -> dict[str, float]:
         """Bits per value, weighted by elements."""
-        return {k: 8 * n / self.values for k, n in self.nbytes.items() if k not in self.refused}
+        kept = {k: n for k, n in self.nbytes.items() if k.removesuffix(CALIBRATED) not in self.refused}
+        return {k: 8 * n / self.values for k, n in kept.items()}
 
     def add(self, edge: Edge, chains: Iterable[str], others: Iterable[Peer], quick: bool) -> None:
         """One payload for each input, as FmCompress puts it on the edge."""
@@ -131,10 +126,11 @@ class Total:
             if not takes(chain, inputs[0]):
                 self.refused.add(text)
                 continue
-            self.nbytes[text] += _mean_nbytes(chain, inputs, None)
+            plain = _mean_nbytes(chain, inputs, None)
+            self.nbytes[text] += plain
             arrays = [one[None] for one in (edge.calibration[:4] if quick else edge.calibration)]
             if (found := calibrated(chain, arrays)) is not None:
-                self.nbytes[text + CALIBRATED] += _mean_nbytes(found[0], inputs, found[1])
+                self.nbytes[text + CALIBRATED] += _mean_nbytes(found[0], inputs, found[1]) if found[1] else plain
                 self.resident_nbytes[text + CALIBRATED] += len(found[1])
         for peer in others:
             self.nbytes[peer.name] += sum(len(peer.encode(one.tobytes(), 1)) for one in inputs) / len(inputs)
