@@ -98,13 +98,16 @@ size_t Grid::words_before(size_t index) const {
          p.size[0] * (p.at[1] * view.columns + p.size[1] * p.at[2]);
 }
 
-void choose_extents(const MapView& view, uint32_t lanes, uint32_t block_words, uint32_t extent[3]) {
+void choose_extents(const MapView& view, const MapCoder& coder, uint32_t block_words,
+                    uint32_t extent[3]) {
+  const size_t lanes = coder.lanes;
   const auto most = [](size_t value, size_t limit) {
     return static_cast<uint32_t>(std::max<size_t>(1, std::min(value, limit)));
   };
   extent[0] = most(view.channels, lanes);
-  extent[2] = most(view.columns, std::min(block_words, kMaxBlockWords / lanes));
-  extent[1] = most(view.rows, block_words / (size_t{extent[0]} * extent[2]));
+  extent[2] = most(view.columns, std::min<size_t>(block_words, kMaxBlockWords / lanes));
+  const size_t counted = std::max(extent[0], coder.least_channels);
+  extent[1] = most(view.rows, block_words / (counted * extent[2]));
   if (extent[1] == view.rows && extent[2] == view.columns) {
     const size_t more = block_words / (size_t{extent[1]} * extent[2]) / lanes * lanes;
     extent[0] = most(view.channels, std::max<size_t>(more, lanes));

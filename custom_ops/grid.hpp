@@ -40,9 +40,11 @@ struct Grid {
 
 Grid grid_of(const MapView& view, const uint32_t extent[3]);
 
-// Extents that hold about `block_words` words: all columns, so many channels as `coder` takes at a
-// time, all rows if they fit, and more channels if those fit too.
-void choose_extents(const MapView& view, uint32_t lanes, uint32_t block_words, uint32_t extent[3]);
+// Extents that hold about `block_words` words: all columns, so many channels as the coder takes at a
+// time, all rows if they fit, and more channels if those fit too. Fewer channels than the coder's
+// least count as those.
+void choose_extents(const MapView& view, const MapCoder& coder, uint32_t block_words,
+                    uint32_t extent[3]);
 
 // Copies the words of a tile to or from C order of channels, rows and columns.
 void gather_tile(const uint8_t* words, const Tile& tile, size_t word_nbytes, uint8_t* to);

@@ -41,7 +41,7 @@ Route plan_route(const Chain& chain, int dtype, const int64_t* dims, int rank, u
   const MapView view =
       view_of(dims, rank, route.words, route.map_coder->channel_axis(route.coder_params()));
   uint32_t chosen[3];
-  if (extents == nullptr) choose_extents(view, route.map_coder->lanes, block_words, chosen);
+  if (extents == nullptr) choose_extents(view, *route.map_coder, block_words, chosen);
   route.grid = grid_of(view, extents != nullptr ? extents : chosen);
   route.blocks = route.grid.tiles;
   return route;

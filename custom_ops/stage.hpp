@@ -118,6 +118,8 @@ struct MapCoder {
   uint32_t lanes;
   // Words of a tile where the caller does not say.
   uint32_t block_words;
+  // A tile of fewer channels takes as much memory as one of so many.
+  uint32_t least_channels;
 
   Refusal (*rejects)(const Params&, const DType&);
   // The axis that holds the channels, counted from the last: −3, −2 or −1.

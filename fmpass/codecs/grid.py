@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fmpass.codecs.header import MAX_BLOCK_WORDS
-from fmpass.codecs.stage import Tile
+from fmpass.codecs.stage import MapCoder, Tile
 
 Extent = tuple[int, int, int]
 
@@ -35,15 +35,17 @@ def view(words: NDArray[np.generic], shape: tuple[int, ...], axis: int) -> NDArr
     return arranged.reshape(math.prod(arranged.shape[:-3]), *arranged.shape[-3:])
 
 
-def choose_extent(shape: tuple[int, ...], lanes: int, block_words: int) -> Extent:
+def choose_extent(shape: tuple[int, ...], coder: MapCoder, block_words: int) -> Extent:
     """Extents of tiles of about `block_words` words for maps of `shape` (maps, channels, rows, columns).
 
     All columns, so many channels as the coder takes at a time, all rows if they fit, and more channels if those fit.
+    Fewer channels than the coder's least count as those.
     """
+    lanes = coder.lanes
     _, channels, rows, columns = shape
     c = max(1, min(channels, lanes))
     x = max(1, min(columns, block_words, MAX_BLOCK_WORDS // lanes))
-    y = max(1, min(rows, block_words // (c * x)))
+    y = max(1, min(rows, block_words // (max(c, coder.least_channels) * x)))
     if y == rows and x == columns:
         more = block_words // (y * x) // lanes * lanes
         c = max(1, min(channels, max(more, lanes)))

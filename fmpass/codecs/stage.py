@@ -129,6 +129,8 @@ class MapCoder(Stage):
     """Channels that it takes at a time: a tile has a multiple of so many, or all there are."""
     block_words: ClassVar[int] = 1 << 20
     """Words of a tile where the caller does not say."""
+    least_channels: ClassVar[int] = 1
+    """A tile of fewer channels takes as much memory as one of so many."""
     has_model: ClassVar[bool] = False
 
     def rejects(self, dtype: DType) -> str | None:

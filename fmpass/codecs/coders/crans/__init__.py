@@ -26,6 +26,7 @@ class Crans(MapCoder):
     name: ClassVar[str] = "crans"
     format_id: ClassVar[int] = 9
     lanes: ClassVar[int] = CHUNK
+    least_channels: ClassVar[int] = 16
     has_model: ClassVar[bool] = True
 
     axis: int = parameter(-3, "axis of the channels, counted from the last", choices=(-3, -2, -1))

@@ -41,7 +41,8 @@ Refusal decode(const Params&, const DType& type, const uint8_t* opened, const ui
                            : decode_tile<uint32_t>(type, opened, code, nbytes, scratch, words, tile);
 }
 
-constexpr MapCoder kMapCoder = {kChunk,       1u << 20,           rejects, channel_axis,
+constexpr MapCoder kMapCoder = {kChunk,       1u << 20,           16,      rejects,
+                                channel_axis,
                                 model_nbytes, fit_scratch_nbytes, fit,     opened_nbytes,
                                 open,         serves,             scratch_nbytes,
                                 least_nbytes, encode,             decode};

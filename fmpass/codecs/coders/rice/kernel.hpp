@@ -229,7 +229,7 @@ Refusal decode(const Params&, const DType& type, const uint8_t*, const uint8_t* 
   return FM_BY_WIDTH(type, decode_tile, type, code, nbytes, scratch, words, tile);
 }
 
-constexpr MapCoder kCoder = {kStreams, 1u << 17, rejects, channel_axis, nullptr, nullptr, nullptr,
+constexpr MapCoder kCoder = {kStreams, 1u << 17, 1, rejects, channel_axis, nullptr, nullptr, nullptr,
                              nullptr, nullptr, nullptr, scratch_nbytes, least_nbytes, encode,
                              decode};
 constexpr Stage kStage = {"rice", 10, kFields, 1, nullptr, nullptr, &kCoder};
