@@ -46,7 +46,7 @@ class Blocks:
             axis, empty = self.coder.channel_axis(), np.broadcast_to(self.dtype.word_dtype.type(0), (self.count,))
             self._view: Callable[[Words], Words] = lambda words: grid.view(words, shape, axis)
             maps = self._maps_shape(axis) if self.count == 0 else grid.view(empty, shape, axis).shape
-            chosen = extents or grid.choose_extent(maps, self.coder.lanes, block_words)
+            chosen = extents or grid.choose_extent(maps, self.coder, block_words)
             self.grid: grid.Grid | None = grid.Grid(maps, (chosen[0], chosen[1], chosen[2]))
             self.extents: Shape = chosen
             self.number = self.grid.tiles
@@ -160,8 +160,7 @@ class Blocks:
         if isinstance(self.coder, MapCoder):
             assert self.grid is not None
             maps, coder = self._view(words), self.coder
-            for i, (tile, where) in enumerate(self.grid):
-                code = _checked(frame, i)
+            for i, ((tile, where), code) in enumerate(zip(self.grid, _codes_of(frame), strict=True)):
                 with _Naming(i):
                     if frame.raw[i]:
                         maps[where] = np.frombuffer(code, words.dtype).reshape(tile.shape)
@@ -169,8 +168,8 @@ class Blocks:
                         maps[where] = coder.decode(code, tile, self.dtype, opened)
             return words
         extent = self.extents[0]
-        for i in range(self.number):
-            code, part = _checked(frame, i), words[i * extent : (i + 1) * extent]
+        for i, code in enumerate(_codes_of(frame)):
+            part = words[i * extent : (i + 1) * extent]
             with _Naming(i):
                 part[:] = (
                     np.frombuffer(code, words.dtype)
@@ -197,13 +196,15 @@ def densest(coder: Coder | MapCoder, blocks: Blocks) -> int:
     )
 
 
-def _checked(frame: Frame, i: int) -> bytes:
-    """The bytes of block `i`, once their checksum holds."""
-    start = int(frame.lengths[:i].sum())
-    code = bytes(frame.body[start : start + int(frame.lengths[i])])
-    if crc32c(code) != int(frame.checksums[i]):
-        raise reject("FM305", f"block {i}", "its checksum does not match", "the block was changed on its way")
-    return code
+def _codes_of(frame: Frame) -> Iterator[bytes]:
+    """The bytes of block after block, each once its checksum holds."""
+    start = 0
+    for i, (length, checksum) in enumerate(zip(frame.lengths.tolist(), frame.checksums.tolist(), strict=True)):
+        code = bytes(frame.body[start : start + length])
+        if crc32c(code) != checksum:
+            raise reject("FM305", f"block {i}", "its checksum does not match", "the block was changed on its way")
+        yield code
+        start += length
 
 
 class _Naming:
