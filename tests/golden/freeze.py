@@ -15,10 +15,12 @@ HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE.parent / "codecs"), str(HERE.parent.parent)]
 
 from codec_cases import CODERS, TRANSFORMS, filled  # noqa: E402
+from crans_models import drawn_maps, drawn_model  # noqa: E402
 
 import fmpass.codecs  # noqa: E402
 from fmpass.codecs import container  # noqa: E402
 from fmpass.codecs.chain import Chain  # noqa: E402
+from fmpass.codecs.header import read  # noqa: E402
 from fmpass.codecs.stage import MapCoder, Stage, Transform  # noqa: E402
 from fmpass.dtypes import DTYPES, by_name  # noqa: E402
 
@@ -84,6 +86,20 @@ def of_container() -> list[Case]:
     return cases
 
 
+def of_lanes() -> list[Case]:
+    """Files of crans that carry a drawn model with predictors by lane."""
+    cases: list[Case] = []
+    for seed, channels, name in ((0, 4, "uint8"), (1, 5, "int8"), (2, 3, "int16"), (5, 3, "uint8"), (9, 20, "int8")):
+        dtype, array = by_name(name), drawn_maps(seed, (2, channels, 25, 30), name)
+        model = drawn_model(seed, channels, dtype.word_bits // 8).to_bytes()
+        payload = container.encode(Chain.parse("crans"), array, None, True, model)
+        found: Case = {"name": f"{name} {channels} channels, model {seed}", "dtype": name, "shape": list(array.shape)}
+        words = dtype.to_words(array).tobytes()
+        if not read(payload).raw.any():  # where it went raw, it would prove nothing
+            cases.append(found | {"model": model.hex(), "payload": payload.hex(), "restored": words.hex()})
+    return cases
+
+
 def freeze(path: Path, cases: list[Case]) -> None:
     kept = json.loads(path.read_text()) if path.exists() else []
     names = {old["name"] for old in kept}
@@ -100,6 +116,7 @@ def main() -> None:
             cases = [case for stage in stages if stage.name == name for case in of_stage(stage)]
             freeze(codecs / room / name / "golden" / "payloads.json", cases)
     freeze(HERE / "container.json", of_container())
+    freeze(HERE / "crans_by_lane.json", of_lanes())
 
 
 if __name__ == "__main__":

@@ -122,7 +122,7 @@ FM_INLINE Guess guess_by_lane(const Plane& c, size_t t, const Around512& near, c
     sums.high[j] = none;
   }
   uint8_t* medians = c.medians + t * kRow;
-  __m512i reference_medians[3] = {zero, zero, zero}, reference_errors[2] = {none, none};
+  __m512i reference_medians[3] = {none, none, none}, reference_errors[2] = {none, none};
   const auto two = [&](const uint8_t* row, __m512i sources) {
     return _mm512_permutex2var_epi8(load512(row - 2 * kRow), sources, load512(row - 4 * kRow));
   };
