@@ -98,13 +98,12 @@ FM_INLINE uint8_t sum_most(uint8_t a, uint8_t b) {
 }
 
 // The bytes around those of one step.
-template <unsigned kRow>
 struct Around {
   const uint8_t *w, *n, *nw, *ne;
 };
 
 template <unsigned kRow>
-FM_INLINE Around<kRow> around(const uint8_t* row, size_t up) {
+FM_INLINE Around around(const uint8_t* row, size_t up) {
   return {row - kRow, row - up, row - up - kRow, row - up + kRow};
 }
 
@@ -116,7 +115,7 @@ void weigh_lanes(const Plane& c, size_t t, const uint8_t* median, const uint8_t*
   const uint8_t* v = c.values + t * kRow;
   const uint8_t* e = c.errors + t * kRow;
   const size_t up = c.pitch * kRow;
-  const Around<kRow> near = around<kRow>(v, up);
+  const Around near = around<kRow>(v, up);
   const Predictor& p = *c.predictor;
   alignas(64) uint8_t tap[kRow];
   alignas(64) int32_t total[kRow], weighed[kRow];
@@ -157,8 +156,8 @@ template <unsigned kRow>
 void tell_plain(const Plane& c, size_t t, uint8_t* FM_RESTRICT prediction,
                 uint8_t* FM_RESTRICT meaning) {
   const size_t up = c.pitch * kRow;
-  const Around<kRow> v = around<kRow>(c.values + t * kRow, up);
-  const Around<kRow> e = around<kRow>(c.errors + t * kRow, up);
+  const Around v = around<kRow>(c.values + t * kRow, up);
+  const Around e = around<kRow>(c.errors + t * kRow, up);
   const uint8_t zero = c.tables->zero;
   alignas(64) uint8_t median[kRow], energy[kRow], slope[kRow];
   for (unsigned l = 0; l < kRow; ++l) {
